@@ -1,0 +1,98 @@
+//! The modules: each reads the host and returns the changes it wants. None of them acts, prints, sleeps, or knows of
+//! check mode, SSH or waves. One file a module, one row in [`ALL`].
+
+use crate::host::Host;
+use luthier_protocol::change::Change;
+use luthier_protocol::spec::ModuleSpec;
+use luthier_protocol::task::{Content, Revert};
+use luthier_protocol::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A module.
+pub trait Module: Sync {
+    /// Names, parameters, documentation.
+    fn spec(&self) -> &'static ModuleSpec;
+
+    /// What is to be changed, against the host as it is now.
+    fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError>;
+
+    /// The return values once the changes are made. `wanted` is what [`Module::changes`] said, `runs` what its commands
+    /// printed, in order. The default returns `wanted.result`.
+    fn report(
+        &self,
+        host: &Host,
+        request: &Request<'_>,
+        wanted: &Wanted,
+        runs: &[RunOutput],
+    ) -> Result<Map, ModuleError> {
+        let _ = (host, request, runs);
+        Ok(wanted.result.clone())
+    }
+}
+
+/// What a module is given.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Parameters as the spec names them, converted to its types, defaults filled in.
+    pub params: &'a Map,
+    /// The task's file content, when it has any and it is at hand.
+    pub content: Option<&'a Content>,
+    /// Environment for commands.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The task's `revert:`.
+    pub revert: &'a Revert,
+}
+
+/// What a module wants.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Changes in the order they are to be made. Empty: the host is as wanted.
+    pub changes: Vec<Change>,
+    /// Return values as far as they are known beforehand (all that check mode shows).
+    pub result: Map,
+    /// The task is skipped, with this reason (`creates` exists).
+    pub skipped: Option<String>,
+    /// The offered content differs from what is there: fetch it and ask again.
+    pub needs_content: bool,
+}
+
+/// What a command printed.
+#[derive(Debug, Clone, Default)]
+pub struct RunOutput {
+    /// Exit status; 128 + n for signal n.
+    pub rc: i32,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// Start, seconds and nanoseconds since 1970-01-01 UTC.
+    pub start: (i64, u32),
+    /// End, likewise.
+    pub end: (i64, u32),
+}
+
+/// Why a module cannot say what to change, or a command's result is a failure: becomes `msg` of a failed task.
+#[derive(Debug)]
+pub struct ModuleError {
+    /// For people.
+    pub message: String,
+    /// Further return values (`rc`, `stdout`, …).
+    pub result: Map,
+}
+
+impl ModuleError {
+    /// An error with a message only.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), result: Map::new() }
+    }
+
+    /// With a further return value.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.result.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// Every module of this agent, sorted by name.
+pub static ALL: &[&dyn Module] = &[];

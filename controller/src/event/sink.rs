@@ -1,0 +1,25 @@
+//! Hands each event, in one order, to every listener.
+
+use super::Event;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a run's events go. Cloning shares it.
+#[derive(Clone)]
+pub struct Sink {
+    listeners: Arc<Mutex<Vec<Box<dyn FnMut(&Event) + Send>>>>,
+}
+
+impl Sink {
+    /// A sink with these listeners, told in this order.
+    pub fn new(listeners: Vec<Box<dyn FnMut(&Event) + Send>>) -> Self {
+        Self { listeners: Arc::new(Mutex::new(listeners)) }
+    }
+
+    /// Tell everybody. Events are told one after another, never mixed.
+    pub fn emit(&self, event: &Event) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        for listener in listeners.iter_mut() {
+            listener(event);
+        }
+    }
+}

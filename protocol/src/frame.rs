@@ -1,0 +1,214 @@
+//! Frames: a message as bytes on a stream, and back.
+//!
+//! A frame is a 4-byte big-endian length, one kind byte and that many bytes less one of payload. A message is
+//! MessagePack (structs as maps, so that a later version may add fields). A message too large for one frame is cut into
+//! parts that follow each other without another message in between. A peer is never trusted: lengths are checked
+//! before anything is allocated.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Largest frame (kind byte and payload) in bytes.
+pub const MAX_FRAME: usize = 1024 * 1024;
+
+/// Largest message, put together from parts: a full result and its envelope.
+pub const MAX_MESSAGE: usize = crate::task::MAX_RESULT + MAX_FRAME;
+
+/// Deepest nesting of a message: MessagePack from a hostile peer must not exhaust the stack.
+pub const MAX_DEPTH: usize = 128;
+
+const WHOLE: u8 = 0;
+const PART: u8 = 1;
+const LAST_PART: u8 = 2;
+const HEADER: usize = 5;
+
+/// Why bytes are no frame or no message.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The length field is larger than allowed.
+    #[error("frame of {0} bytes is over the limit of {MAX_FRAME}")]
+    TooLong(u64),
+    /// The length field is zero.
+    #[error("empty frame")]
+    Empty,
+    /// A kind byte nobody knows.
+    #[error("unknown frame kind {0}")]
+    UnknownKind(u8),
+    /// Parts add up to more than [`MAX_MESSAGE`].
+    #[error("message of more than {MAX_MESSAGE} bytes")]
+    MessageTooLong,
+    /// A whole message between the parts of another.
+    #[error("message in the middle of another")]
+    Interleaved,
+    /// The payload is not a message of the expected type.
+    #[error("not a message: {0}")]
+    Decode(String),
+    /// The message could not be written.
+    #[error("cannot write message: {0}")]
+    Encode(String),
+}
+
+/// A message as one or more frames, ready to write.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+    let body = rmp_serde::to_vec_named(message).map_err(|error| FrameError::Encode(error.to_string()))?;
+    if body.len() > MAX_MESSAGE {
+        return Err(FrameError::MessageTooLong);
+    }
+    let room = MAX_FRAME - 1;
+    let mut out = Vec::with_capacity(body.len() + HEADER * (body.len() / room + 1));
+    if body.len() <= room {
+        push_frame(&mut out, WHOLE, &body);
+        return Ok(out);
+    }
+    let mut chunks = body.chunks(room).peekable();
+    while let Some(chunk) = chunks.next() {
+        push_frame(&mut out, if chunks.peek().is_some() { PART } else { LAST_PART }, chunk);
+    }
+    Ok(out)
+}
+
+fn push_frame(out: &mut Vec<u8>, kind: u8, payload: &[u8]) {
+    // `payload` is at most MAX_FRAME - 1 bytes, so the length fits.
+    let length = (payload.len() + 1) as u32;
+    out.extend_from_slice(&length.to_be_bytes());
+    out.push(kind);
+    out.extend_from_slice(payload);
+}
+
+/// Puts frames together from whatever pieces arrive.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: Vec<u8>,
+    consumed: usize,
+    parts: Vec<u8>,
+}
+
+impl Decoder {
+    /// An empty decoder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Add bytes as they came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.consumed > 0 && self.consumed == self.buffer.len() {
+            self.buffer.clear();
+            self.consumed = 0;
+        } else if self.consumed > MAX_FRAME {
+            self.buffer.drain(..self.consumed);
+            self.consumed = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole message, `None` until more bytes come.
+    ///
+    /// After an error the stream is lost: there is no way to find the next frame.
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+        loop {
+            let Some((kind, start, end)) = self.frame()? else { return Ok(None) };
+            let payload = self.buffer.get(start..end).unwrap_or_default();
+            let message = match kind {
+                WHOLE if self.parts.is_empty() => Some(parse(payload)?),
+                WHOLE => return Err(FrameError::Interleaved),
+                PART | LAST_PART => {
+                    if self.parts.len() + payload.len() > MAX_MESSAGE {
+                        return Err(FrameError::MessageTooLong);
+                    }
+                    self.parts.extend_from_slice(payload);
+                    if kind == LAST_PART { Some(parse(&std::mem::take(&mut self.parts))?) } else { None }
+                }
+                other => return Err(FrameError::UnknownKind(other)),
+            };
+            self.consumed = end;
+            if let Some(message) = message {
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    /// Kind and payload bounds of the next complete frame in the buffer.
+    fn frame(&self) -> Result<Option<(u8, usize, usize)>, FrameError> {
+        let rest = self.buffer.get(self.consumed..).unwrap_or_default();
+        let Some(head) = rest.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*head) as usize;
+        if length == 0 {
+            return Err(FrameError::Empty);
+        }
+        if length > MAX_FRAME {
+            return Err(FrameError::TooLong(length as u64));
+        }
+        match rest.get(4) {
+            Some(&kind) if rest.len() >= 4 + length => {
+                let start = self.consumed + HEADER;
+                Ok(Some((kind, start, self.consumed + 4 + length)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
+    let mut reader = rmp_serde::Deserializer::new(payload);
+    reader.set_max_depth(MAX_DEPTH);
+    T::deserialize(&mut reader).map_err(|error| FrameError::Decode(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::message::FromAgent;
+
+    #[test]
+    fn a_message_survives_any_split() {
+        let bytes = encode(&FromAgent::Started { seq: 7 }).unwrap();
+        for cut in 0..bytes.len() {
+            let mut decoder = Decoder::new();
+            decoder.push(&bytes[..cut]);
+            assert_eq!(decoder.next::<FromAgent>().unwrap(), None);
+            decoder.push(&bytes[cut..]);
+            assert_eq!(decoder.next::<FromAgent>().unwrap(), Some(FromAgent::Started { seq: 7 }));
+            assert_eq!(decoder.next::<FromAgent>().unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_large_message_travels_in_parts() {
+        let message = FromAgent::Fatal { message: "x".repeat(3 * MAX_FRAME) };
+        let bytes = encode(&message).unwrap();
+        let mut decoder = Decoder::new();
+        let mut found = None;
+        for chunk in bytes.chunks(10_000) {
+            decoder.push(chunk);
+            found = found.or(decoder.next::<FromAgent>().unwrap());
+        }
+        assert_eq!(found, Some(message));
+    }
+
+    #[test]
+    fn a_two_gigabyte_length_is_refused_before_allocation() {
+        let mut decoder = Decoder::new();
+        decoder.push(&[0x80, 0, 0, 0, 0, 1]);
+        assert!(matches!(decoder.next::<FromAgent>(), Err(FrameError::TooLong(_))));
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_not_a_stack_overflow() {
+        let mut body = vec![0x91_u8; 100_000];
+        body.push(0xc0);
+        let mut bytes = Vec::new();
+        push_frame(&mut bytes, WHOLE, &body);
+        let mut decoder = Decoder::new();
+        decoder.push(&bytes);
+        assert!(decoder.next::<serde_json::Value>().is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {
+            let mut decoder = Decoder::new();
+            decoder.push(&bytes);
+            while let Ok(Some(_)) = decoder.next::<FromAgent>() {}
+        }
+    }
+}

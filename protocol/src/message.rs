@@ -1,0 +1,237 @@
+//! The messages of a session, both ways.
+
+use crate::journal::{Transaction, UndoReport, UndoRequest};
+use crate::name::{HostName, RunId, Seq};
+use crate::task::{Identity, TaskRequest, TaskResult};
+use crate::{Map, Value};
+use serde::{Deserialize, Serialize};
+
+/// Seconds between heartbeats of an agent.
+pub const HEARTBEAT_SECONDS: u64 = 5;
+
+/// A host that says nothing for this many seconds is lost.
+pub const SILENCE_SECONDS: u64 = 30;
+
+/// Largest piece of output or content in one message.
+pub const CHUNK: usize = 64 * 1024;
+
+/// From the controller to the agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToAgent {
+    /// First message.
+    Hello(ControllerHello),
+    /// Start an agent for another identity.
+    StartChild(StartChild),
+    /// Carry out a task after those already sent.
+    Task(Box<TaskRequest>),
+    /// A piece of the content the agent asked for with [`FromAgent::NeedContent`].
+    Content {
+        /// The task's number.
+        seq: Seq,
+        /// Next bytes.
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        /// No more follows.
+        last: bool,
+    },
+    /// Stop a task: its processes are killed, its changes undone.
+    Cancel {
+        /// The task's number.
+        seq: Seq,
+    },
+    /// After a failure with `stop_on_failure`: take up tasks numbered at least `from` again.
+    Resume {
+        /// First number to carry out.
+        from: Seq,
+    },
+    /// Gather facts.
+    Facts {
+        /// Answered under this number.
+        seq: Seq,
+        /// Top-level keys wanted; empty means all.
+        only: Vec<String>,
+        /// Who reads.
+        identity: Option<Identity>,
+    },
+    /// List the journal's transactions.
+    Journal {
+        /// Answered under this number.
+        seq: Seq,
+        /// Only this run.
+        run: Option<RunId>,
+        /// Only this inventory host.
+        host: Option<HostName>,
+        /// Whose journal.
+        identity: Option<Identity>,
+    },
+    /// Undo changes of a run.
+    Undo {
+        /// What to undo.
+        request: UndoRequest,
+        /// Whose journal.
+        identity: Option<Identity>,
+    },
+    /// The list has ended: finish what was sent, close the transaction, exit.
+    Bye,
+}
+
+/// The controller's first message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControllerHello {
+    /// [`crate::PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// Version of the program, for people.
+    pub version: String,
+    /// The run this session belongs to; `None` when nothing can change (facts).
+    pub run: Option<RunId>,
+    /// The host's name in the inventory.
+    pub host: HostName,
+    /// Number of the first task of this session (a later session of the same run goes on counting).
+    pub first_seq: Seq,
+}
+
+/// The agent's first message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentHello {
+    /// [`crate::PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// Version of the program, for people.
+    pub version: String,
+    /// SHA-256 of the agent's own file, lower-case hexadecimal.
+    pub hash: String,
+    /// Machine architecture (`x86_64`, `aarch64`).
+    pub arch: String,
+    /// User id it runs as.
+    pub uid: u32,
+    /// User name it runs as.
+    pub user: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Host name of the machine as the kernel tells it.
+    pub node: String,
+}
+
+/// Start a child agent for another identity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartChild {
+    /// For whom.
+    pub identity: Identity,
+    /// Password for `sudo -S`, `su` or `doas`; never logged.
+    pub password: Option<String>,
+    /// Extra flags for the become program, split into words.
+    pub flags: Vec<String>,
+    /// The become program (`sudo`, or a path).
+    pub program: String,
+    /// Where the operator wants agents to be kept, if anywhere.
+    pub agent_path: Option<String>,
+}
+
+/// From the agent to the controller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromAgent {
+    /// First message.
+    Hello(AgentHello),
+    /// Sent every [`HEARTBEAT_SECONDS`].
+    Heartbeat,
+    /// A child agent runs.
+    ChildStarted {
+        /// For whom.
+        identity: Identity,
+        /// What it said of itself.
+        hello: AgentHello,
+    },
+    /// A child agent could not be started; tasks for the identity fail with this message.
+    ChildFailed {
+        /// For whom.
+        identity: Identity,
+        /// Why, for people.
+        reason: ChildFailure,
+        /// What the become program said.
+        detail: String,
+    },
+    /// A task was taken up.
+    Started {
+        /// The task's number.
+        seq: Seq,
+    },
+    /// Output of a running task.
+    Output {
+        /// The task's number.
+        seq: Seq,
+        /// Which stream.
+        stream: Stream,
+        /// The bytes.
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
+    /// The offered content differs from what is there: send it.
+    NeedContent {
+        /// The task's number.
+        seq: Seq,
+    },
+    /// A task ended.
+    Result(Box<TaskResult>),
+    /// Facts asked for.
+    Facts {
+        /// The request's number.
+        seq: Seq,
+        /// The facts, by top-level key.
+        facts: Map,
+    },
+    /// Transactions asked for.
+    Journal {
+        /// The request's number.
+        seq: Seq,
+        /// Oldest first.
+        transactions: Vec<Transaction>,
+    },
+    /// What became of undoing.
+    Undo(UndoReport),
+    /// A request could not be served at all.
+    Refused {
+        /// The request's number.
+        seq: Seq,
+        /// Why, for people.
+        message: String,
+    },
+    /// The session cannot go on.
+    Fatal {
+        /// Why, for people.
+        message: String,
+    },
+    /// Last message after [`ToAgent::Bye`].
+    Bye,
+}
+
+/// Output stream of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Why a child agent could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildFailure {
+    /// The become program asks for a password and none was given.
+    PasswordNeeded,
+    /// The password was wrong.
+    WrongPassword,
+    /// The user may not become the other user.
+    Refused,
+    /// The program or user does not exist, the agent could not be placed or started.
+    NotStarted,
+    /// It took too long.
+    TimedOut,
+}
+
+impl FromAgent {
+    /// An object that a `Facts` message carries, as a value.
+    pub fn facts_value(facts: &Map) -> Value {
+        Value::Object(facts.clone())
+    }
+}
