@@ -1,7 +1,40 @@
 //! The door to the machine: the only place where the agent touches files, processes and system calls.
+//!
+//! Every path given here is absolute *on the host*; [`Host`] puts its root before it, so that a captured machine is read
+//! by the very same code.
+
+mod accounts;
+mod files;
+
+pub use accounts::Account;
+pub use files::{Kind, Stat};
+
+use std::path::{Path, PathBuf};
 
 /// The machine, or a captured one under another root.
 #[derive(Debug, Clone)]
 pub struct Host {
-    root: std::path::PathBuf,
+    root: PathBuf,
+}
+
+impl Host {
+    /// This machine.
+    pub fn live() -> Self {
+        Self { root: PathBuf::from("/") }
+    }
+
+    /// A captured machine under a folder.
+    pub fn under(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    /// Whether this is the running machine and not a captured one.
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// Where a host path lies for this process.
+    pub fn path(&self, path: &str) -> PathBuf {
+        if self.is_live() { PathBuf::from(path) } else { self.root.join(path.trim_start_matches('/')) }
+    }
 }
