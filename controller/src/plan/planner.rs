@@ -112,7 +112,9 @@ impl Planner {
             return None;
         };
         check::params(entry, task, errors);
-        Some(PlannedTask { task: Arc::clone(task), keywords: task.keywords.inherit(outer), entry, handler })
+        let keywords = task.keywords.inherit(outer);
+        let outer = task.import.map(|_| Box::new(outer.clone()));
+        Some(PlannedTask { task: Arc::clone(task), keywords, entry, handler, outer })
     }
 
     /// The tags that hold for a task, as text.

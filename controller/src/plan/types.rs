@@ -55,6 +55,8 @@ pub struct PlannedTask {
     pub entry: &'static Entry,
     /// It is a handler.
     pub handler: bool,
+    /// Keywords around it, where it brings tasks in at run time: those inherit from around the include, not from it.
+    pub outer: Option<Box<Keywords>>,
 }
 
 impl PlannedTask {

@@ -2,7 +2,7 @@
 
 use super::keywords::written;
 use super::types::{Args, Written};
-use crate::yaml::{Diagnostic, Node, NodeData, Value, args};
+use crate::yaml::{Diagnostic, Node, NodeData, Value, parse_arguments};
 
 /// Modules that take free text, and the parameter it becomes.
 const FREE_TEXT: &[(&str, &str)] = &[
@@ -104,18 +104,18 @@ fn mapping(pairs: &[(Node, Node)]) -> Result<Vec<(String, Written)>, Diagnostic>
 fn text_args(module: &str, text: &str, node: &Node) -> Result<Args, Diagnostic> {
     let wrong = |message: String| Diagnostic::error(Some(node.origin.clone()), message).length(node.length);
     let free = free_text(module);
-    let parsed = args::split(text, free.is_some()).map_err(|error| wrong(error.to_string()))?;
+    let parsed = parse_arguments(text, free.is_some(), Some(&node.origin))?;
     let place = |text: &str| Written {
         value: Value::written(text, Some(node.origin.clone())),
         origin: node.origin.clone(),
     };
     let mut pairs: Vec<(String, Written)> =
         parsed.pairs.iter().map(|(name, value)| (name.clone(), place(value))).collect();
-    if !parsed.raw.is_empty() {
+    if let Some(raw) = parsed.raw {
         match free {
-            Some(param) => pairs.push((param.to_owned(), place(&parsed.raw))),
+            Some(param) => pairs.push((param.to_owned(), place(&raw))),
             None => {
-                return Err(wrong(format!("`{module}` takes no free text, found `{}`", parsed.raw))
+                return Err(wrong(format!("`{module}` takes no free text, found `{raw}`"))
                     .help("write its parameters as a mapping, or as key=value"));
             }
         }

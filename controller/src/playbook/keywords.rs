@@ -150,6 +150,38 @@ impl Keywords {
     }
 }
 
+impl Keywords {
+    /// Keywords given as a value (`apply:` of an include).
+    pub fn from_map(map: &ValueMap, origin: &crate::yaml::Origin) -> Result<Self, Diagnostic> {
+        let mut keywords = Self::default();
+        for (key, value) in map {
+            let name = key.to_string();
+            let node = as_node(value, origin);
+            if !keywords.take(&name, &node)? {
+                return Err(unknown_key("apply", &name, &node, &[SHARED]));
+            }
+        }
+        Ok(keywords)
+    }
+}
+
+/// A value as a node at one place.
+fn as_node(value: &Value, origin: &crate::yaml::Origin) -> Node {
+    let data = match value {
+        Value::List(items) => NodeData::List(items.iter().map(|item| as_node(item, origin)).collect()),
+        Value::Map(map) => NodeData::Map(
+            map.iter().map(|(key, value)| (as_node(&Value::from(key.to_string()), origin), as_node(value, origin))).collect(),
+        ),
+        scalar => NodeData::Scalar {
+            text: scalar.as_str().unwrap_or_default().to_owned(),
+            value: scalar.clone(),
+            plain: false,
+            tag: None,
+        },
+    };
+    Node { data, origin: origin.clone(), length: 0 }
+}
+
 /// A node's value and place.
 pub(super) fn written(node: &Node) -> Written {
     Written { value: node.to_value(), origin: node.origin.clone() }

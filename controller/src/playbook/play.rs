@@ -241,7 +241,7 @@ pub(super) fn role_entry(
     }
     match name {
         Some(name) if matches!(name.value, Value::Str(_)) => {
-            let wanted = RoleUse { name: &name, parts, params, keywords, near, parent };
+            let wanted = RoleUse { name: &name, parts, params, keywords, once: true, near, parent };
             reader.role_block(&wanted, reading)
         }
         _ => {

@@ -184,6 +184,7 @@ impl Reader {
             parts,
             params: ValueMap::new(),
             keywords: task.keywords,
+            once: false,
             near: file.parent().unwrap_or(Path::new(".")),
             parent: role,
         };
@@ -203,7 +204,7 @@ impl Reader {
             return None;
         }
         let loaded = role::folder(self, &name, wanted.near, &wanted.name.origin)
-            .and_then(|path| role::load(&name, &path, &wanted.parts, wanted.params.clone(), parents));
+            .and_then(|path| role::load(&name, &path, &wanted.parts, wanted.params.clone(), wanted.once, parents));
         let (role, dependencies) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -269,6 +270,8 @@ pub struct RoleUse<'a> {
     pub params: ValueMap,
     /// Keywords given with it.
     pub keywords: Keywords,
+    /// It runs once in a play for the same parameters.
+    pub once: bool,
     /// Folder of the file that names it.
     pub near: &'a Path,
     /// The role that names it.

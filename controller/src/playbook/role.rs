@@ -114,6 +114,7 @@ pub(super) fn load(
     path: &Path,
     parts: &Parts,
     params: ValueMap,
+    once: bool,
     parents: Vec<String>,
 ) -> Result<(Role, Vec<Node>), Diagnostic> {
     let (dependencies, duplicates) = meta(path)?;
@@ -124,6 +125,7 @@ pub(super) fn load(
         vars: variables(path, "vars", &parts.vars)?,
         params: Arc::new(params),
         duplicates,
+        once,
         parents,
     };
     Ok((role, dependencies))

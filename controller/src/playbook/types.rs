@@ -215,6 +215,8 @@ pub struct Role {
     pub params: Arc<ValueMap>,
     /// `allow_duplicates`.
     pub duplicates: bool,
+    /// Used through `roles:` or a dependency: runs once in a play for the same parameters.
+    pub once: bool,
     /// Roles it stands in, outermost first, for names that shadow.
     pub parents: Vec<String>,
 }

@@ -83,6 +83,7 @@ pub struct Run {
     /// Folder of the playbook.
     pub base: PathBuf,
     memories: RwLock<HashMap<String, Arc<HostMemory>>>,
+    names: Mutex<HashMap<(String, u64), String>>,
     recap: Mutex<BTreeMap<String, Recap>>,
     stopping: AtomicBool,
     stopped: Notify,
@@ -130,6 +131,7 @@ impl Run {
             permits: Semaphore::new(parts.forks.max(1)),
             base: parts.base,
             memories: RwLock::default(),
+            names: Mutex::default(),
             recap: Mutex::default(),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
@@ -149,6 +151,17 @@ impl Run {
     pub fn memories(&self) -> Vec<(String, Arc<HostMemory>)> {
         let memories = self.memories.read().unwrap_or_else(PoisonError::into_inner);
         memories.iter().map(|(name, memory)| (name.clone(), Arc::clone(memory))).collect()
+    }
+
+    /// Remember the name of a task that was sent, for its live output.
+    pub fn name_task(&self, host: &str, seq: u64, name: String) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).insert((host.to_owned(), seq), name);
+    }
+
+    /// The name of a task that was sent.
+    pub fn task_name(&self, host: &str, seq: u64) -> String {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(&(host.to_owned(), seq)).cloned().unwrap_or_default()
     }
 
     /// Say something, and count it.
