@@ -94,7 +94,7 @@ pub struct TaskEvent {
     /// The host.
     pub host: String,
     /// The loop item; absent for the whole task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub item: Option<Value>,
     /// How it ended.
     pub status: EventStatus,
@@ -110,6 +110,11 @@ pub struct TaskEvent {
     pub diff: Vec<DiffEntry>,
     /// Milliseconds on the host.
     pub duration_ms: u64,
+}
+
+/// A loop item that is `null` is an item: an absent key alone means the whole task.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// How a task ended.
@@ -129,7 +134,7 @@ pub enum EventStatus {
 }
 
 /// Counts of one host, Ansible's way: `ok` counts changed and ignored ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 pub struct Recap {
     /// Tasks that ended well.
     pub ok: u32,
@@ -145,4 +150,20 @@ pub struct Recap {
     pub rescued: u32,
     /// Failures taken by `ignore_errors`.
     pub ignored: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn an_item_that_is_null_stays_an_item() {
+        let text = r#"{"event":"task_result","play":"p","task":"t","action":"debug","host":"h","item":null,"status":"ok","ignored":false,"rescued":false,"handler":false,"result":{},"diff":[],"duration_ms":1}"#;
+        let event: Event = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        let whole = text.replace("\"item\":null,", "");
+        let event: Event = serde_json::from_str(&whole).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), whole);
+    }
 }

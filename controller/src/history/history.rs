@@ -1,0 +1,93 @@
+//! The history of one folder: its index, recordings and documents.
+
+use super::hosts::{self, RunHost};
+use super::index::Index;
+use super::process::Process;
+use super::recording::Events;
+use super::run::{self, RunMeta, RunRecord};
+use super::{HistoryError, Recorder, place};
+use luthier_protocol::name::RunId;
+use std::path::{Path, PathBuf};
+
+/// The history. Opening it makes its folder; several controllers may use it at once.
+pub struct History {
+    folder: PathBuf,
+    index: Index,
+}
+
+impl History {
+    /// Open the history in this folder (see [`super::default_folder`]).
+    pub fn open(folder: &Path) -> Result<Self, HistoryError> {
+        place::make_private(folder)?;
+        place::make_private(&folder.join("runs"))?;
+        Ok(Self { folder: folder.to_owned(), index: Index::open(&index_path(folder))? })
+    }
+
+    /// A run begins: what records it.
+    pub fn recorder(&self, meta: &RunMeta) -> Result<Recorder, HistoryError> {
+        // A recorder lives in the event sink, away from this value: it has its own connection to the index.
+        let index = Index::open(&index_path(&self.folder))?;
+        let recorder = Recorder::new(meta.run.clone(), index, self.path(&meta.run, "jsonl.zst")?)?;
+        self.index.begin(meta, &Process::own())?;
+        Ok(recorder)
+    }
+
+    /// All runs, newest first.
+    pub fn list(&self) -> Result<Vec<RunRecord>, HistoryError> {
+        self.index.all()
+    }
+
+    /// The run with this id, the only one whose id begins so, or the newest for `last`.
+    pub fn find(&self, name: &str) -> Result<RunRecord, HistoryError> {
+        let mut runs = self.list()?;
+        if runs.is_empty() {
+            return Err(HistoryError::NoRuns(self.folder.clone()));
+        }
+        if name == "last" {
+            return Ok(runs.swap_remove(0));
+        }
+        if let Some(at) = runs.iter().position(|run| run.run.as_str() == name) {
+            return Ok(runs.swap_remove(at));
+        }
+        runs.retain(|run| !name.is_empty() && run.run.as_str().starts_with(name));
+        match runs.pop() {
+            Some(run) if runs.is_empty() => Ok(run),
+            None => Err(HistoryError::UnknownRun(name.to_owned())),
+            Some(run) => {
+                runs.push(run);
+                let matches = runs.into_iter().map(|run| run.run.0).collect();
+                Err(HistoryError::Ambiguous { prefix: name.to_owned(), matches })
+            }
+        }
+    }
+
+    /// What was said in a run.
+    pub fn events(&self, run: &RunId) -> Result<Events, HistoryError> {
+        Events::open(&self.path(run, "jsonl.zst")?)
+    }
+
+    /// Keep where the hosts of a run can be reached again; the last call counts.
+    pub fn save_hosts(&self, run: &RunId, hosts: Vec<RunHost>) -> Result<(), HistoryError> {
+        hosts::save(&self.path(run, "hosts.json")?, hosts)
+    }
+
+    /// Where the hosts of a run can be reached; empty when that was never known.
+    pub fn hosts(&self, run: &RunId) -> Result<Vec<RunHost>, HistoryError> {
+        hosts::load(&self.path(run, "hosts.json")?)
+    }
+
+    fn path(&self, run: &RunId, ending: &str) -> Result<PathBuf, HistoryError> {
+        if !run::is_safe(run.as_str()) {
+            return Err(HistoryError::UnknownRun(run.to_string()));
+        }
+        Ok(self.folder.join("runs").join(format!("{run}.{ending}")))
+    }
+}
+
+fn index_path(folder: &Path) -> PathBuf {
+    folder.join("index.sqlite")
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+//! Records a run: an output that writes from a thread of its own, so that a slow disk does not slow the run's hosts, and
+//! that flushes soon after anything happened.
+
+use super::HistoryError;
+use super::index::Index;
+use super::recording::Writer;
+use crate::event::Event;
+use crate::output::Output;
+use luthier_protocol::name::RunId;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// An event is on the disk's side of a kill at most so long after it happened.
+const FLUSH: Duration = Duration::from_millis(100);
+
+/// Events that may wait for the disk before the run waits, too.
+const QUEUE: usize = 4096;
+
+/// The recorder of one run.
+pub struct Recorder {
+    run: RunId,
+    index: Index,
+    path: PathBuf,
+    writer: Option<(SyncSender<Vec<u8>>, JoinHandle<io::Result<()>>)>,
+    exit_code: Option<u8>,
+    failure: Option<HistoryError>,
+}
+
+impl Recorder {
+    pub(super) fn new(run: RunId, index: Index, path: PathBuf) -> Result<Self, HistoryError> {
+        let file = super::place::create_private(&path)?;
+        let writer = Writer::new(file).map_err(HistoryError::file("write", &path))?;
+        let (send, receive) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || write(writer, &receive))
+            .map_err(HistoryError::file("start writing", &path))?;
+        Ok(Self { run, index, path, writer: Some((send, thread)), exit_code: None, failure: None })
+    }
+
+    /// What went wrong, if recording failed; told once.
+    pub fn failure(&mut self) -> Option<HistoryError> {
+        self.failure.take()
+    }
+
+    fn close(&mut self) {
+        let Some((send, thread)) = self.writer.take() else { return };
+        drop(send);
+        match thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(source)) => self.failure = Some(HistoryError::file("write", &self.path)(source)),
+            Err(_) => {
+                self.failure = Some(HistoryError::file("write", &self.path)(io::Error::other("the writer broke off")))
+            }
+        }
+        if let Some(code) = self.exit_code
+            && let Err(error) = self.index.finish(&self.run, code)
+        {
+            self.failure.get_or_insert(error);
+        }
+    }
+}
+
+impl Output for Recorder {
+    fn event(&mut self, event: &Event) {
+        if let Event::RunFinished { exit_code, .. } = event {
+            self.exit_code = Some(*exit_code);
+        }
+        if let Some((send, _)) = &self.writer
+            && let Ok(mut line) = serde_json::to_vec(event)
+        {
+            line.push(b'\n');
+            // A writer that has failed tells so when it is closed.
+            let _ = send.send(line);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.close();
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn write(mut writer: Writer, lines: &Receiver<Vec<u8>>) -> io::Result<()> {
+    let mut flush_at: Option<Instant> = None;
+    loop {
+        let next = match flush_at {
+            Some(at) => lines.recv_timeout(at.saturating_duration_since(Instant::now())),
+            None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(line) => {
+                writer.line(&line)?;
+                let at = *flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
+                if Instant::now() >= at {
+                    writer.flush()?;
+                    flush_at = None;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                writer.flush()?;
+                flush_at = None;
+            }
+            Err(RecvTimeoutError::Disconnected) => return writer.finish(),
+        }
+    }
+}
