@@ -111,7 +111,16 @@ impl Shared {
         let cut = if towards_host { self.faults.cut_to_host } else { self.faults.cut_from_host };
         let mut passed = 0_u64;
         let mut buffer = vec![0_u8; 16 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
+        loop {
+            let count = match from.read(&mut buffer) {
+                Ok(0) => {
+                    // A half-closed line: the other half goes on.
+                    let _ = to.shutdown(Shutdown::Write);
+                    return;
+                }
+                Ok(count) => count,
+                Err(_) => break,
+            };
             let Some(piece) = buffer.get_mut(..count) else { break };
             let mut piece = &mut piece[..];
             if let Some(limit) = cut {

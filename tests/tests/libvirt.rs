@@ -1,4 +1,5 @@
 //! The door to libvirt, before a real daemon.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::libvirtd::{Libvirtd, program};
 use serde_json::Value;

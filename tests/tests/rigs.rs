@@ -1,4 +1,5 @@
 //! The rigs themselves, seen with OpenSSH's own client: a fault in a rig must not pass for a fault of Luthier.
+#![expect(clippy::expect_used, reason = "tests")]
 
 use luthier_tests::qemu::Machine;
 use luthier_tests::sshd::{Site, Sudo};
