@@ -69,7 +69,7 @@ impl Luthier {
 
     /// A command line to start by hand: subcommand first, then its arguments; `-i` is added.
     pub fn command<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(&self, arguments: I) -> Command {
-        let mut command = Command::new(program("luthier", "LUTHIER_BIN"));
+        let mut command = Command::new(built());
         command.args(arguments);
         for inventory in &self.inventories {
             command.arg("-i").arg(inventory);
@@ -220,6 +220,11 @@ impl Outcome {
         let message = bad.and_then(|event| event.pointer("/result/msg")?.as_str());
         message.unwrap_or_else(|| panic!("{host} has nothing to complain of\n{}", self.text())).to_owned()
     }
+}
+
+/// Path of the built `luthier`.
+pub fn built() -> PathBuf {
+    program("luthier", "LUTHIER_BIN")
 }
 
 /// Path of a built program of the workspace: from the environment, else built once here.

@@ -225,8 +225,6 @@ fn sudo_that_refuses_disturbs_nobody_else() {
     let Some(bad) = Site::builder().hosts(1).prefix("bad").ordinary(Sudo::Refused).start() else { return };
     let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
     site.adopt(&bad);
-    // The other site's servers take their own key only.
-    site.add_to_inventory(&format!("[fleet_bad:vars]\nansible_ssh_private_key_file={}\n", bad.client_key().display()));
     let outcome = run(&site, &["--become"]);
     outcome.exits(2);
     assert_eq!(outcome.result("h1", "write")["status"], "changed");
