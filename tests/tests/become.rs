@@ -63,7 +63,9 @@ fn a_password_logs_in() {
     let Some(site) = Site::builder().hosts(1).ordinary(Sudo::None).password_only().start() else { return };
     let outcome = site.luthier().run(&site.file("ping.yml", "- hosts: all\n  tasks: [{ping: }]\n"), &[]);
     outcome.exits(0);
-    let wrong = site.luthier().run(&site.file("ping.yml", "- hosts: all\n  tasks: [{ping: }]\n"), &["-e", "ansible_password=no"]);
+    let wrong = site
+        .luthier()
+        .run(&site.file("ping.yml", "- hosts: all\n  tasks: [{ping: }]\n"), &["-e", "ansible_password=no"]);
     wrong.exits(4);
     assert!(!wrong.text().contains(&site.user().password));
 }

@@ -24,9 +24,8 @@ fn as_many_cases_agree_as_before() {
             .output()
             .expect("python3 runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let agreed = agreed(&text, set).unwrap_or_else(|| {
-            panic!("no row for {set}:\n{text}\n{}", String::from_utf8_lossy(&output.stderr))
-        });
+        let agreed = agreed(&text, set)
+            .unwrap_or_else(|| panic!("no row for {set}:\n{text}\n{}", String::from_utf8_lossy(&output.stderr)));
         if agreed < floor {
             fallen.push(format!("{set}: {agreed} agree, {floor} did before\n{text}"));
         }

@@ -61,7 +61,10 @@ fn a_captured_machine_is_read_offline() {
     let wanted = oracle["numa"].as_array().expect("the oracle's list");
     assert_eq!(nodes.len(), wanted.len());
     for (node, want) in nodes.iter().zip(wanted) {
-        assert_eq!((&node["id"], &node["cpus"], &node["memory_kib"]), (&want["id"], &want["cpus"], &want["memory_kib"]));
+        assert_eq!(
+            (&node["id"], &node["cpus"], &node["memory_kib"]),
+            (&want["id"], &want["cpus"], &want["memory_kib"])
+        );
     }
 }
 

@@ -5,8 +5,7 @@ use luthier_tests::proxy::{Faults, Proxy};
 use luthier_tests::sshd::{Site, Sudo};
 use std::net::TcpListener;
 
-const TOUCH: &str =
-    "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: write\n      copy: {content: here, dest: '{{ root }}/file'}\n";
+const TOUCH: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: write\n      copy: {content: here, dest: '{{ root }}/file'}\n";
 
 /// Everybody but the bad host did the task, and the exit code says that one was out of reach.
 #[track_caller]
@@ -160,7 +159,8 @@ fn a_line_cut_in_mid_upload_leaves_no_agent_behind() {
     bad.route(1, proxy.port());
     site.adopt(&bad);
     only("bad1", &["h1", "h2"], &run(&site, &[]));
-    let left: Vec<_> = std::fs::read_dir(bad.state().join("agent")).map(|list| list.flatten().collect()).unwrap_or_default();
+    let left: Vec<_> =
+        std::fs::read_dir(bad.state().join("agent")).map(|list| list.flatten().collect()).unwrap_or_default();
     assert!(left.iter().all(|entry| entry.file_name().len() != 64), "a truncated agent must not be cached: {left:?}");
     // Over a good line the same host is well again.
     let good = Proxy::start(&host.address, host.port, Faults::default());
@@ -213,9 +213,10 @@ fn a_host_that_sends_garbage_loses_only_itself() {
         site.adopt(&bad);
         let complaint = only("bad1", &["h1", "h2"], &run(&site, &[]));
         assert!(!complaint.is_empty(), "{script}");
-        let human = site.luthier().call(["run", "touch.yml", "-i", "hosts.ini"].map(|word| {
-            if word.contains('.') { site.folder().join(word).into_os_string() } else { word.into() }
-        }));
+        let human = site.luthier().call(
+            ["run", "touch.yml", "-i", "hosts.ini"]
+                .map(|word| if word.contains('.') { site.folder().join(word).into_os_string() } else { word.into() }),
+        );
         assert!(!human.text().contains('\u{1b}'), "{script}: {}", human.text());
     }
 }

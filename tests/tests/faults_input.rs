@@ -105,7 +105,10 @@ fn every_error_is_told_at_once() {
 fn an_undefined_variable_fails_its_host_only() {
     let project = Project::new();
     project.file("hosts.ini", "a ansible_connection=local known=yes\nb ansible_connection=local\n");
-    project.file("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: say\n      debug: {msg: '{{ known }}'}\n");
+    project.file(
+        "play.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: say\n      debug: {msg: '{{ known }}'}\n",
+    );
     let outcome = project.luthier().call(["run", "play.yml", "-i", "hosts.ini", "-o", "json"]);
     outcome.exits(2);
     assert_eq!(outcome.result("a", "say")["status"], "ok");

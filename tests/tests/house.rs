@@ -224,7 +224,8 @@ fn an_index_holds_no_logic() {
             for (number, line) in source.code() {
                 let indent = line.len() - line.trim_start().len();
                 let text = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
-                if indent == 0 && (text.starts_with("fn ") || text.starts_with("async fn ") || text.starts_with("impl")) {
+                if indent == 0 && (text.starts_with("fn ") || text.starts_with("async fn ") || text.starts_with("impl"))
+                {
                     found.push(format!("{}:{number}: {}", source.name, line.trim()));
                 }
             }
@@ -238,7 +239,8 @@ fn files_and_functions_stay_small() {
     let mut found = Vec::new();
     for package in rules::PACKAGES {
         for source in sources(root(), package) {
-            let limit = rules::LONG_FILES.iter().find(|(name, ..)| *name == source.name).map_or(500, |(_, limit, _)| *limit);
+            let limit =
+                rules::LONG_FILES.iter().find(|(name, ..)| *name == source.name).map_or(500, |(_, limit, _)| *limit);
             if source.lines.len() > limit {
                 found.push(format!("{}: {} lines, at most {limit}", source.name, source.lines.len()));
             }
@@ -297,7 +299,9 @@ fn modules_and_fact_sources_are_registered() {
     for folder in ["agent/src/modules", "agent/src/facts", "controller/src/cli"] {
         let index = std::fs::read_to_string(root().join(folder).join("mod.rs")).unwrap_or_default();
         for source in sources(root(), folder) {
-            let Some(name) = Path::new(&source.name).file_stem().map(|stem| stem.to_string_lossy().into_owned()) else { continue };
+            let Some(name) = Path::new(&source.name).file_stem().map(|stem| stem.to_string_lossy().into_owned()) else {
+                continue;
+            };
             let direct = Path::new(&source.name).parent() == Some(Path::new(folder));
             if direct && name != "mod" && !index.contains(&format!("mod {name};")) {
                 found.push(format!("{}: no `mod {name};` in its index", source.name));
@@ -310,8 +314,18 @@ fn modules_and_fact_sources_are_registered() {
 #[test]
 fn the_documents_are_there() {
     let wanted = [
-        "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "deny.toml", "clippy.toml",
-        "rustfmt.toml", "scripts/test", "scripts/quickstart", ".ci/run", "inventory.example",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "deny.toml",
+        "clippy.toml",
+        "rustfmt.toml",
+        "scripts/test",
+        "scripts/quickstart",
+        ".ci/run",
+        "inventory.example",
     ];
     let missing = wanted.iter().filter(|name| !root().join(name).exists()).map(|name| (*name).to_owned()).collect();
     none("missing", missing);

@@ -13,7 +13,8 @@ fn local(tasks: &str, arguments: &[&str]) -> (TempDir, Outcome) {
     std::fs::write(path.join("hosts.ini"), inventory).expect("an inventory");
     std::fs::create_dir_all(path.join("group_vars")).expect("group_vars");
     std::fs::create_dir_all(path.join("host_vars")).expect("host_vars");
-    std::fs::write(path.join("group_vars/pair.yml"), "group_word: from_group_vars\nlayer: group\n").expect("group_vars");
+    std::fs::write(path.join("group_vars/pair.yml"), "group_word: from_group_vars\nlayer: group\n")
+        .expect("group_vars");
     std::fs::write(path.join("host_vars/b.yml"), "layer: host\n").expect("host_vars");
     let play = format!(
         "- name: play\n  hosts: pair\n  gather_facts: false\n  vars:\n    play_var: 7\n    out: '{}/out-{{{{ inventory_hostname }}}}'\n{tasks}",
@@ -72,11 +73,16 @@ fn loops_tell_items_and_the_whole() {
         &[],
     );
     outcome.exits(0);
-    let items: Vec<_> = outcome.events().into_iter().filter(|event| event["host"] == "a" && event["task"] == "files").collect();
-    assert_eq!(items.iter().map(|event| event["item"].clone()).collect::<Vec<_>>(), [json!("x"), json!("y"), json!(null)]);
+    let items: Vec<_> =
+        outcome.events().into_iter().filter(|event| event["host"] == "a" && event["task"] == "files").collect();
+    assert_eq!(
+        items.iter().map(|event| event["item"].clone()).collect::<Vec<_>>(),
+        [json!("x"), json!("y"), json!(null)]
+    );
     assert_eq!(outcome.result("b", "names")["result"]["msg"], "x+y True");
     assert_eq!(std::fs::read_to_string(folder.path().join("out-b-y")).expect("written"), "y");
-    let kept: Vec<_> = outcome.events().into_iter().filter(|event| event["host"] == "a" && event["task"] == "kept").collect();
+    let kept: Vec<_> =
+        outcome.events().into_iter().filter(|event| event["host"] == "a" && event["task"] == "kept").collect();
     assert_eq!(kept.iter().filter(|event| event["status"] == "skipped").count(), 1, "{}", outcome.text());
 }
 
@@ -172,7 +178,10 @@ fn modules_answer_under_ansibles_names() {
     let stat = outcome.result("a", "stat")["result"]["stat"].clone();
     assert_eq!((&stat["exists"], &stat["size"], &stat["isreg"]), (&json!(true), &json!(5), &json!(true)));
     assert_eq!(outcome.result("a", "slurp")["result"]["content"], "bGluZQo=");
-    assert_eq!((outcome.result("a", "link")["status"].clone(), outcome.result("a", "gone")["status"].clone()), (json!("changed"), json!("changed")));
+    assert_eq!(
+        (outcome.result("a", "link")["status"].clone(), outcome.result("a", "gone")["status"].clone()),
+        (json!("changed"), json!("changed"))
+    );
     assert_ne!(outcome.result("a", "creates")["status"], "changed");
     let shell = outcome.result("a", "shell")["result"].clone();
     assert_eq!((&shell["stdout"], &shell["stderr"], &shell["rc"]), (&json!("out"), &json!("err"), &json!(0)));
@@ -187,9 +196,12 @@ fn sha1_of(file: &std::path::Path) -> String {
 #[test]
 fn syntax_check_and_lists_contact_nobody() {
     let tasks = "  tasks:\n    - {name: t1, ping: , tags: red}\n";
-    for (argument, words) in [("--syntax-check", ""), ("--list-tasks", "t1"), ("--list-hosts", "b"), ("--list-tags", "red")] {
+    for (argument, words) in
+        [("--syntax-check", ""), ("--list-tasks", "t1"), ("--list-hosts", "b"), ("--list-tags", "red")]
+    {
         let folder = TempDir::new().expect("a folder");
-        std::fs::write(folder.path().join("hosts.ini"), "b ansible_host=127.0.0.1 ansible_port=1\n").expect("an inventory");
+        std::fs::write(folder.path().join("hosts.ini"), "b ansible_host=127.0.0.1 ansible_port=1\n")
+            .expect("an inventory");
         std::fs::write(folder.path().join("play.yml"), format!("- hosts: all\n{tasks}")).expect("a play");
         let luthier = Luthier::new(&folder.path().join("home")).folder(folder.path());
         luthier.call(["run", "play.yml", "-i", "hosts.ini", argument]).exits(0).says(words);

@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 
 /// Five times a directory, a template, a line in a file and a command.
 fn twenty_tasks(site: &Site) -> std::path::PathBuf {
-    site.file("motd.j2", "{% for n in range(3) %}\nhost {{ inventory_hostname }} line {{ n }} of {{ number }}\n{% endfor %}\n");
+    site.file(
+        "motd.j2",
+        "{% for n in range(3) %}\nhost {{ inventory_hostname }} line {{ n }} of {{ number }}\n{% endfor %}\n",
+    );
     let mut text = "- name: twenty tasks\n  hosts: all\n  gather_facts: false\n  tasks:\n".to_owned();
     for n in 1..=5 {
         let _ = write!(
@@ -90,7 +93,8 @@ fn free_strategy_does_the_same() {
     let Some(site) = Site::builder().hosts(3).start() else { return };
     prepare(&site);
     let play = twenty_tasks(&site);
-    let text = std::fs::read_to_string(&play).expect("the play").replacen("hosts: all\n", "hosts: all\n  strategy: free\n", 1);
+    let text =
+        std::fs::read_to_string(&play).expect("the play").replacen("hosts: all\n", "hosts: all\n  strategy: free\n", 1);
     let play = site.file("free.yml", &text);
     let first = site.luthier().run(&play, &[]);
     first.exits(0);

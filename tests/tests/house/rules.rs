@@ -1,14 +1,53 @@
 //! The rules of the house as data.
 
 /// Packages whose sources the general rules hold for.
-pub const PACKAGES: &[&str] = &["controller/src", "agent/src", "protocol/src", "libvirt/src", "tests/src", "tests/tests"];
+pub const PACKAGES: &[&str] =
+    &["controller/src", "agent/src", "protocol/src", "libvirt/src", "tests/src", "tests/tests"];
 
 type Rooms = &'static [(&'static str, &'static [&'static str])];
 
 /// The controller's rooms from left to right, each with the rooms it may import: always rooms to its right.
 pub const CONTROLLER: Rooms = &[
-    ("cli", &["rollout", "audit", "history", "draw", "placement", "output", "plan", "vm", "session", "template", "catalog", "playbook", "inventory", "vault", "config", "yaml", "event"]),
-    ("rollout", &["audit", "placement", "plan", "vm", "session", "template", "catalog", "playbook", "inventory", "vault", "config", "yaml", "event"]),
+    (
+        "cli",
+        &[
+            "rollout",
+            "audit",
+            "history",
+            "draw",
+            "placement",
+            "output",
+            "plan",
+            "vm",
+            "session",
+            "template",
+            "catalog",
+            "playbook",
+            "inventory",
+            "vault",
+            "config",
+            "yaml",
+            "event",
+        ],
+    ),
+    (
+        "rollout",
+        &[
+            "audit",
+            "placement",
+            "plan",
+            "vm",
+            "session",
+            "template",
+            "catalog",
+            "playbook",
+            "inventory",
+            "vault",
+            "config",
+            "yaml",
+            "event",
+        ],
+    ),
     ("audit", &["vm", "session", "template", "catalog", "playbook", "inventory", "vault", "config", "yaml", "event"]),
     ("history", &["output", "config", "yaml", "event"]),
     ("draw", &["placement", "config", "yaml", "event"]),
@@ -58,8 +97,16 @@ pub const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// What only the agent's room `host` may call.
-pub const AGENT_EFFECTS: &[&str] =
-    &["std::fs", "fs::read", "fs::write", "std::process::Command", "Command::new", "File::open", "File::create", "std::os::unix::net"];
+pub const AGENT_EFFECTS: &[&str] = &[
+    "std::fs",
+    "fs::read",
+    "fs::write",
+    "std::process::Command",
+    "Command::new",
+    "File::open",
+    "File::create",
+    "std::os::unix::net",
+];
 
 /// Rooms that compute and do nothing else.
 pub const PURE: &[&str] = &[
@@ -73,7 +120,15 @@ pub const PURE: &[&str] = &[
 
 /// What pure rooms must not say.
 pub const IMPURE: &[&str] = &[
-    "println!", "eprintln!", "thread::sleep", "thread::spawn", "tokio::spawn", "tokio::time", "TcpStream", "russh", "check_mode",
+    "println!",
+    "eprintln!",
+    "thread::sleep",
+    "thread::spawn",
+    "tokio::spawn",
+    "tokio::time",
+    "TcpStream",
+    "russh",
+    "check_mode",
     "Command::new",
 ];
 

@@ -71,7 +71,10 @@ impl Source {
             }
             let closing = format!("{}}}", " ".repeat(indent));
             let rest = self.lines.iter().skip(at + 1);
-            if let Some(length) = rest.take_while(|line| !line.trim_end().ends_with(';') || line.len() > indent + 1).position(|line| *line == closing) {
+            if let Some(length) = rest
+                .take_while(|line| !line.trim_end().ends_with(';') || line.len() > indent + 1)
+                .position(|line| *line == closing)
+            {
                 found.push((at + 1, length + 2));
             }
         }
