@@ -4,10 +4,14 @@
 //! by the very same code.
 
 mod accounts;
+mod attributes;
 mod files;
+mod identity;
 
 pub use accounts::Account;
+pub use attributes::Attributes;
 pub use files::{Kind, Stat};
+pub use identity::{FileSystemSize, Ids, Uname};
 
 use std::path::{Path, PathBuf};
 
