@@ -4,10 +4,20 @@
 //! by the very same code.
 
 mod accounts;
+mod clock;
 mod files;
+mod flags;
+pub mod hashes;
+pub mod paths;
+mod query;
+mod who;
+mod zone;
 
 pub use accounts::Account;
+pub use clock::Civil;
 pub use files::{Kind, Stat};
+pub use query::Answer;
+pub use who::{Who, Wish};
 
 use std::path::{Path, PathBuf};
 
