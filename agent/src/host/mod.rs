@@ -5,13 +5,23 @@
 
 mod accounts;
 mod attributes;
+mod clock;
 mod files;
+mod flags;
+pub mod hashes;
 mod identity;
+pub mod paths;
+mod query;
+mod who;
+mod zone;
 
 pub use accounts::Account;
 pub use attributes::Attributes;
+pub use clock::Civil;
 pub use files::{Kind, Stat};
 pub use identity::{FileSystemSize, Ids, Uname};
+pub use query::Answer;
+pub use who::{Who, Wish};
 
 use std::path::{Path, PathBuf};
 
