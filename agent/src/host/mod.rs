@@ -4,10 +4,20 @@
 //! by the very same code.
 
 mod accounts;
+mod command;
 mod files;
+mod glob;
+mod install;
+pub mod log;
+mod stop;
+pub mod sys;
+mod write;
 
 pub use accounts::Account;
+pub use command::{Command, Ending, Finished, Piped};
 pub use files::{Kind, Stat};
+pub use install::{discard, install};
+pub use stop::{Stop, StopReason};
 
 use std::path::{Path, PathBuf};
 
