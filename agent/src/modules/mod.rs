@@ -1,6 +1,8 @@
 //! The modules: each reads the host and returns the changes it wants. None of them acts, prints, sleeps, or knows of
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
+mod setup;
+
 use crate::host::Host;
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::ModuleSpec;
@@ -95,4 +97,4 @@ impl ModuleError {
 }
 
 /// Every module of this agent, sorted by name.
-pub static ALL: &[&dyn Module] = &[];
+pub static ALL: &[&dyn Module] = &[&setup::Setup];
