@@ -18,6 +18,11 @@ pub use command::{Command, Ending, Finished, Piped};
 pub use files::{Kind, Stat};
 pub use install::{discard, install};
 pub use stop::{Stop, StopReason};
+mod attributes;
+mod identity;
+
+pub use attributes::Attributes;
+pub use identity::{FileSystemSize, Ids, Uname};
 
 use std::path::{Path, PathBuf};
 

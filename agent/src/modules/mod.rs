@@ -5,6 +5,7 @@ mod command;
 mod ping;
 mod run_report;
 mod shell;
+mod setup;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -105,3 +106,4 @@ pub static ALL: &[&dyn Module] = &[
     &ping::Ping,
     &shell::Shell,
 ];
+pub static ALL: &[&dyn Module] = &[&setup::Setup];
