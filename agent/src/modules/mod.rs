@@ -1,11 +1,26 @@
 //! The modules: each reads the host and returns the changes it wants. None of them acts, prints, sleeps, or knows of
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
+mod answer;
 mod command;
+mod copy;
+mod copy_tree;
+mod declare;
+mod file;
+mod file_links;
+mod file_times;
+mod file_tree;
+mod mode;
+mod ownership;
 mod ping;
+mod placement;
+mod put;
 mod run_report;
-mod shell;
 mod setup;
+mod shell;
+mod slurp;
+mod stat;
+mod template;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -103,7 +118,12 @@ impl ModuleError {
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
     &command::Command,
+    &copy::Copy,
+    &file::File,
     &ping::Ping,
+    &setup::Setup,
     &shell::Shell,
+    &slurp::Slurp,
+    &stat::Stat,
+    &template::Template,
 ];
-pub static ALL: &[&dyn Module] = &[&setup::Setup];
