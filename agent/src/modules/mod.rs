@@ -2,6 +2,7 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod command;
 mod copy;
 mod copy_tree;
 mod declare;
@@ -11,8 +12,12 @@ mod file_times;
 mod file_tree;
 mod mode;
 mod ownership;
+mod ping;
 mod placement;
 mod put;
+mod run_report;
+mod setup;
+mod shell;
 mod slurp;
 mod stat;
 mod template;
@@ -111,4 +116,14 @@ impl ModuleError {
 }
 
 /// Every module of this agent, sorted by name.
-pub static ALL: &[&dyn Module] = &[&copy::Copy, &file::File, &slurp::Slurp, &stat::Stat, &template::Template];
+pub static ALL: &[&dyn Module] = &[
+    &command::Command,
+    &copy::Copy,
+    &file::File,
+    &ping::Ping,
+    &setup::Setup,
+    &shell::Shell,
+    &slurp::Slurp,
+    &stat::Stat,
+    &template::Template,
+];
