@@ -1,1 +1,139 @@
-fn main() {}
+//! Builds the agent, static and small, into a target folder of its own, and embeds it compressed.
+//!
+//! The agent is a program for the same target as the controller. `LUTHIER_AGENT_BIN` names a finished one instead.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Variables of the outer build that would change the inner one.
+const LEAKS: &[&str] = &[
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_TARGET_DIR",
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_INCREMENTAL",
+    "RUSTC",
+    "RUSTDOC",
+    "RUSTDOCFLAGS",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CLIPPY_ARGS",
+    "CLIPPY_CONF_DIR",
+    "RUSTC_LINKER",
+    "OUT_DIR",
+    "TARGET",
+    "HOST",
+    "PROFILE",
+    "OPT_LEVEL",
+    "DEBUG",
+    "NUM_JOBS",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let workspace = PathBuf::from(variable("CARGO_MANIFEST_DIR")?)
+        .parent()
+        .map(Path::to_path_buf)
+        .ok_or("the controller's folder has no parent")?;
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    for name in ["agent", "protocol", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(name).display());
+    }
+    println!("cargo::rerun-if-env-changed=LUTHIER_AGENT_BIN");
+    let program = match std::env::var_os("LUTHIER_AGENT_BIN").filter(|text| !text.is_empty()) {
+        Some(path) => {
+            println!("cargo::rerun-if-changed={}", Path::new(&path).display());
+            Some(PathBuf::from(path))
+        }
+        None if variable("CARGO_CFG_TARGET_OS")? == "linux" => Some(build(&workspace, &out)?),
+        // Elsewhere there is no agent to build; all of them come from --agent-dir.
+        None => None,
+    };
+    embed(program.as_deref(), &out)
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|error| format!("{name} is not set by cargo: {error}"))
+}
+
+/// Build the agent; its path.
+fn build(workspace: &Path, out: &Path) -> Result<PathBuf, String> {
+    let target = variable("TARGET")?;
+    let folder = target_folder(out, &target)?.join("agent-embed");
+    let mut command = Command::new(variable("CARGO")?);
+    command
+        .current_dir(workspace)
+        .args(["build", "--package", "luthier-agent", "--profile", "agent", "--target", &target, "--target-dir"])
+        .arg(&folder);
+    if workspace.join("Cargo.lock").exists() {
+        command.arg("--locked");
+    }
+    for name in LEAKS {
+        command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_CFG_", "CARGO_FEATURE_"].iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    let shown = format!("{command:?}");
+    let output = command.output().map_err(|error| format!("cannot run {shown}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!(
+            "cannot build the agent that the controller embeds ({}).\nThe command was: {shown}\n{}\n\
+             To embed a finished agent instead, name its file in LUTHIER_AGENT_BIN.",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    Ok(folder.join(&target).join("agent").join("luthier-agent"))
+}
+
+/// The folder that cargo builds in: `OUT_DIR` is `FOLDER[/TARGET]/PROFILE/build/PACKAGE/out`.
+fn target_folder(out: &Path, target: &str) -> Result<PathBuf, String> {
+    let folder = out.ancestors().nth(4).ok_or_else(|| format!("OUT_DIR {} is too short", out.display()))?;
+    if folder.file_name().is_some_and(|name| name == target) {
+        return folder.parent().map(Path::to_path_buf).ok_or_else(|| format!("{} has no parent", folder.display()));
+    }
+    Ok(folder.to_path_buf())
+}
+
+/// Write `agent.gz` and `agent.rs`, which defines `EMBEDDED`: architecture, hash, size, compressed bytes.
+fn embed(program: Option<&Path>, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let head = "/// Architecture, SHA-256, size and gzip of the agent built with this program.\n\
+                const EMBEDDED: Option<(&str, &str, u64, &[u8])> = ";
+    let Some(program) = program else {
+        std::fs::write(out.join("agent.rs"), format!("{head}None;\n"))?;
+        return Ok(());
+    };
+    let bytes = std::fs::read(program).map_err(|error| format!("cannot read agent {}: {error}", program.display()))?;
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&bytes)?;
+    std::fs::write(out.join("agent.gz"), encoder.finish()?)?;
+    let arch = machine(&variable("CARGO_CFG_TARGET_ARCH")?, &variable("CARGO_CFG_TARGET_ENDIAN")?);
+    let text = format!(
+        "{head}Some(({arch:?}, {hash:?}, {}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/agent.gz\"))));\n",
+        bytes.len()
+    );
+    std::fs::write(out.join("agent.rs"), text)?;
+    Ok(())
+}
+
+/// What `uname -m` says on a machine that Rust calls so.
+fn machine(arch: &str, endian: &str) -> String {
+    match (arch, endian) {
+        ("x86", _) => "i686".to_owned(),
+        ("arm", _) => "armv7l".to_owned(),
+        ("powerpc64", "little") => "ppc64le".to_owned(),
+        ("powerpc64", _) => "ppc64".to_owned(),
+        _ => arch.to_owned(),
+    }
+}

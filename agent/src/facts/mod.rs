@@ -1,5 +1,34 @@
 //! Fact sources: each reads one part of the host through [`Host`] and returns a JSON value. They never print, sleep or
-//! run commands, and a value that cannot be read is `null` plus a row in the errors.
+//! run commands, and a value that cannot be read is `null` plus a row in the errors. One file a source, one row in
+//! [`ALL`].
+
+mod block;
+mod cpu;
+mod cpuinfo;
+mod cpuset;
+mod cputopology;
+mod gather;
+mod hugepages;
+mod kernel;
+mod ksm;
+mod memory;
+mod net;
+mod numa;
+mod os;
+mod power;
+mod probe;
+mod psi;
+mod swap;
+mod thp;
+mod time;
+mod virt;
+
+pub mod ansible;
+
+#[cfg(test)]
+mod tests;
+
+pub use gather::{UnknownFact, gather};
 
 use crate::host::Host;
 use luthier_protocol::Value;
@@ -23,3 +52,22 @@ pub struct FactError {
     /// Why.
     pub reason: String,
 }
+
+/// Every fact source, in the order in which the facts are shown.
+pub static ALL: &[&dyn FactSource] = &[
+    &os::Os,
+    &kernel::Kernel,
+    &cpu::Cpu,
+    &numa::Numa,
+    &memory::Memory,
+    &hugepages::HugePages,
+    &thp::Thp,
+    &ksm::Ksm,
+    &swap::Swap,
+    &psi::Psi,
+    &net::Net,
+    &block::Block,
+    &virt::Virt,
+    &time::Time,
+    &power::Power,
+];

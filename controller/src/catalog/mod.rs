@@ -1,1 +1,8 @@
-//! (placeholder)
+//! Which modules and parameters exist, and whether a task's parameters are right: all of it without a host.
+
+mod controller_modules;
+mod entry;
+mod params;
+
+pub use entry::{Catalog, Entry, Side};
+pub use params::{ParamError, check, convert};

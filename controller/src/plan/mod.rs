@@ -1,1 +1,14 @@
-//! (placeholder)
+//! The plan: what a playbook means once inheritance is resolved, modules are looked up and tags are selected.
+//!
+//! Pure: it carries nothing out and knows no host but by name.
+
+mod check;
+mod listing;
+mod planner;
+mod tags;
+mod types;
+
+pub use listing::{list_hosts, list_tags, list_tasks};
+pub use planner::Planner;
+pub use tags::Selection;
+pub use types::{PlannedBlock, PlannedPlay, PlannedStep, PlannedTask, Section};

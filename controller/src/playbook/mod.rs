@@ -1,1 +1,16 @@
-//! (placeholder)
+//! The playbook as it is written: plays, blocks, tasks, handlers and roles with their places kept and unknown keys refused.
+//!
+//! Reading is pure but for the files it opens. Nothing is rendered here, and nothing of hosts is known.
+
+mod args;
+mod keywords;
+mod play;
+mod reader;
+mod role;
+mod task;
+mod types;
+
+pub use keywords::Keywords;
+pub use reader::{Reader, Reading, RoleUse, Settings};
+pub use role::{Parts, magic as role_variables};
+pub use types::{Args, Block, Import, Loop, LoopControl, Play, Playbook, Role, Step, Strategy, Task, Written};

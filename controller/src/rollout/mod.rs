@@ -1,1 +1,31 @@
-//! (placeholder)
+//! Carries a plan out: hosts, batches, strategies, handlers. It is the only room that starts work on hosts.
+
+mod actions;
+mod ahead;
+mod batches;
+mod connect;
+mod content;
+mod drive;
+mod finish;
+mod flags;
+mod gather;
+mod host;
+mod lockstep;
+mod looping;
+mod memory;
+mod outcome;
+mod params;
+mod play;
+mod recap;
+mod remote;
+mod run;
+mod scope;
+mod start;
+mod undo;
+mod vars_files;
+mod verdict;
+
+pub use drive::{RunEnd, carry_out};
+pub use memory::{HostMemory, Used};
+pub use run::{Escalation, Options, Parts, Run};
+pub use undo::{HostUndo, Visit, facts, journals, roll_back};

@@ -1,1 +1,41 @@
-//! (placeholder)
+//! Sessions: from an inventory host to a running agent, and the conversation with it.
+//!
+//! [`open`] connects (SSH or a local child), logs in, starts the agent (sending it where it is not cached) and says
+//! hello. A [`Session`] then carries requests and answers. What is read from files — OpenSSH configuration, known_hosts,
+//! keys — is read once per run and shared in [`Settings`]. Nothing here knows of plays, tasks' meaning or output.
+
+mod auth;
+mod auth_agent;
+mod bootstrap;
+mod content;
+mod embedded;
+mod error;
+mod handle;
+mod host_key;
+mod key_files;
+pub mod known_hosts;
+mod line;
+mod local;
+mod open;
+mod pattern;
+mod route;
+mod settings;
+mod ssh;
+mod ssh_args;
+pub mod ssh_config;
+mod ssh_options;
+mod target;
+mod wire;
+
+pub use content::ContentSource;
+pub use embedded::{Agent, Agents, agents};
+pub use error::{KeyPrint, Recorded, SessionError, Unreachable, escaped};
+pub use handle::{Pending, Session};
+pub use open::{Listener, Notice, open};
+pub use settings::{Deadlines, HostKeyPolicy, Prompt, Secret, Settings};
+pub use ssh_args::Arguments;
+pub use ssh_options::{Setting, SshOptions};
+pub use target::{ConnectionKind, Defaults, Lookup, Target};
+
+#[cfg(test)]
+mod tests;

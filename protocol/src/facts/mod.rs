@@ -1,1 +1,25 @@
-//! The shapes of facts, version 1: one file a top-level key.
+//! The shapes of facts, version 1: one file a group of top-level keys, each field with its meaning, unit and source.
+//!
+//! `null` means "could not be read" everywhere and is explained by a row of `errors`; it never stands for zero.
+
+mod cpu;
+mod devices;
+mod memory;
+mod numa;
+mod reference;
+mod shape;
+mod system;
+
+pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
+pub use devices::{Block, BlockDevice, Interface, Net};
+pub use memory::{
+    HugePageMount, HugePageSize, HugePages, Memory, Pressure, PressureLine, PressureLines, Swap, SwapDevice, Thp,
+    ThpSize,
+};
+pub use numa::{Node, NodeHugePages, NodeKind, Numa};
+pub use reference::reference;
+pub use shape::Row;
+pub use system::{Idle, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
+
+/// Version of the facts' form (`facts.version`).
+pub const FACTS_VERSION: u32 = 1;

@@ -1,0 +1,65 @@
+//! `block`: block devices and their queues. The kernel's account: `Documentation/ABI/stable/sysfs-block`.
+
+use super::probe::{Probe, choices, chosen};
+use super::{FactError, FactSource};
+use crate::host::Host;
+use luthier_protocol::Value;
+use luthier_protocol::facts::BlockDevice;
+
+const FOLDER: &str = "/sys/block";
+
+/// The source of `block`.
+#[derive(Debug)]
+pub struct Block;
+
+impl FactSource for Block {
+    fn key(&self) -> &'static str {
+        "block"
+    }
+
+    fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
+        let mut probe = Probe::new(host, errors);
+        let names = probe.list("block.devices", FOLDER);
+        let devices = names.map(|names| names.into_iter().filter_map(|name| device(&mut probe, name)).collect());
+        serde_json::to_value(luthier_protocol::facts::Block { devices }).unwrap_or_default()
+    }
+}
+
+/// `None` for a loop or RAM disk without a medium.
+fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
+    let folder = format!("{FOLDER}/{name}");
+    let key = |field: &str| format!("block.devices[{name}].{field}");
+    let sectors: Option<u64> = probe.number(&key("size_bytes"), &format!("{folder}/size"));
+    let pseudo = name.starts_with("loop") || name.starts_with("ram");
+    if pseudo && sectors == Some(0) {
+        return None;
+    }
+    let model = probe.quiet(&format!("{folder}/device/model")).map(str::to_owned);
+    let scheduler = probe.text(&key("scheduler"), &format!("{folder}/queue/scheduler"));
+    let write_cache = probe.text(&key("write_cache"), &format!("{folder}/queue/write_cache"));
+    let mut number = |field: &str, file: &str| probe.number::<u64>(&key(field), &format!("{folder}/{file}"));
+    let flag = |number: Option<u64>| number.map(|number| number != 0);
+    let rotational = flag(number("rotational", "queue/rotational"));
+    let removable = flag(number("removable", "removable"));
+    let read_only = flag(number("read_only", "ro"));
+    let nr_requests = number("nr_requests", "queue/nr_requests");
+    let read_ahead_kib = number("read_ahead_kib", "queue/read_ahead_kb");
+    let logical_block = number("logical_block", "queue/logical_block_size");
+    let physical_block = number("physical_block", "queue/physical_block_size");
+    Some(BlockDevice {
+        size_bytes: sectors.and_then(|sectors| sectors.checked_mul(512)),
+        rotational,
+        removable,
+        read_only,
+        model,
+        schedulers: scheduler.as_deref().map(choices),
+        scheduler: scheduler.as_deref().map(|text| chosen(text).to_owned()),
+        nr_requests,
+        read_ahead_kib,
+        logical_block,
+        physical_block,
+        write_cache,
+        parts_of: probe.host.list(&format!("{folder}/slaves")).unwrap_or_default(),
+        name,
+    })
+}

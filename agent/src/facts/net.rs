@@ -1,0 +1,86 @@
+//! `net`: network interfaces. The kernel's account: `Documentation/ABI/testing/sysfs-class-net`.
+
+use super::probe::Probe;
+use super::{FactError, FactSource};
+use crate::host::Host;
+use luthier_protocol::Value;
+use luthier_protocol::facts::Interface;
+
+const FOLDER: &str = "/sys/class/net";
+
+/// ARPHRD_ETHER and ARPHRD_LOOPBACK of `<linux/if_arp.h>`.
+const ETHERNET: u32 = 1;
+const LOOPBACK: u32 = 772;
+
+/// The source of `net`.
+#[derive(Debug)]
+pub struct Net;
+
+impl FactSource for Net {
+    fn key(&self) -> &'static str {
+        "net"
+    }
+
+    fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
+        let mut probe = Probe::new(host, errors);
+        let names = probe.list("net.interfaces", FOLDER);
+        // `bonding_masters` is a file among the interfaces.
+        let interfaces = names.map(|names| {
+            let named = names.into_iter().filter(|name| name != "bonding_masters");
+            named.map(|name| interface(&mut probe, name)).collect()
+        });
+        serde_json::to_value(luthier_protocol::facts::Net { interfaces }).unwrap_or_default()
+    }
+}
+
+fn interface(probe: &mut Probe<'_>, name: String) -> Interface {
+    let folder = format!("{FOLDER}/{name}");
+    let key = |field: &str| format!("net.interfaces[{name}].{field}");
+    // Without a link the kernel answers -1 or an error.
+    let speed: Option<i64> = probe.quiet_number(&format!("{folder}/speed"));
+    let queues = probe.host.list(&format!("{folder}/queues")).ok();
+    let count = |prefix: &str| {
+        let names = queues.as_ref()?;
+        u32::try_from(names.iter().filter(|name| name.starts_with(prefix)).count()).ok()
+    };
+    let (rx_queues, tx_queues) = (count("rx-"), count("tx-"));
+    if queues.is_none() {
+        probe.note(&key("rx_queues"), &format!("{folder}/queues"), "no such file");
+    }
+    let base = |link: std::io::Result<String>| link.ok()?.rsplit('/').next().map(str::to_owned);
+    Interface {
+        index: probe.number(&key("index"), &format!("{folder}/ifindex")),
+        address: probe.text(&key("address"), &format!("{folder}/address")),
+        mtu: probe.number(&key("mtu"), &format!("{folder}/mtu")),
+        operstate: probe.text(&key("operstate"), &format!("{folder}/operstate")),
+        speed_mbps: speed.and_then(|speed| u64::try_from(speed).ok()),
+        duplex: probe.quiet(&format!("{folder}/duplex")).filter(|text| *text != "unknown").map(str::to_owned),
+        kind: kind(probe, &name),
+        master: base(probe.host.read_link(&format!("{folder}/master"))),
+        driver: base(probe.host.read_link(&format!("{folder}/device/driver"))),
+        numa_node: probe
+            .quiet_number::<i64>(&format!("{folder}/device/numa_node"))
+            .and_then(|node| u32::try_from(node).ok()),
+        rx_queues,
+        tx_queues,
+        name,
+    }
+}
+
+/// What an interface is.
+fn kind(probe: &mut Probe<'_>, name: &str) -> Option<String> {
+    let folder = format!("{FOLDER}/{name}");
+    let number: u32 = probe.number(&format!("net.interfaces[{name}].kind"), &format!("{folder}/type"))?;
+    let has = |path: &str| probe.exists(&format!("{folder}/{path}"));
+    let kind = match number {
+        LOOPBACK => "loopback",
+        _ if has("bridge") => "bridge",
+        _ if has("bonding") => "bond",
+        _ if has("tun_flags") => "tap",
+        _ if probe.exists(&format!("/proc/net/vlan/{name}")) => "vlan",
+        ETHERNET if has("device") => "ethernet",
+        ETHERNET => "virtual",
+        _ => "other",
+    };
+    Some(kind.to_owned())
+}

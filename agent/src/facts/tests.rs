@@ -1,0 +1,194 @@
+//! Facts of captured machines against what other tools say about them.
+//!
+//! Needs the test data beside the repository (`LUTHIER_TESTDATA`) and the programs `zstd` and `tar`. Where the data are
+//! absent the test says so and passes, unless `LUTHIER_REQUIRE_SHARED=1`.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+use super::gather;
+use crate::host::Host;
+use luthier_protocol::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Answers of the oracle that are not the machine's, with the reason.
+const DOUBTFUL: &[(&str, &str, &str)] = &[
+    (
+        "hwloc-40intel64-4n10c_pci-conflicts",
+        "cpu.packages",
+        "masks made to conflict; lstopo drops one of the 4 packages",
+    ),
+    ("hwloc-fakeheterocpunuma", "numa[].distances", "lstopo drops nodes 4 and 5 and their columns"),
+    ("hwloc-fakeheteronuma", "numa[].distances", "lstopo drops nodes 4 and 5 and their columns"),
+];
+
+fn corpus() -> Option<PathBuf> {
+    let data = std::env::var_os("LUTHIER_TESTDATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let corpus = data.join("corpus");
+    if corpus.join("snapshots").is_dir() {
+        return Some(corpus);
+    }
+    let message = format!("captured machines are not at {} (LUTHIER_TESTDATA names the folder)", corpus.display());
+    assert!(std::env::var_os("LUTHIER_REQUIRE_SHARED").is_none_or(|value| value != "1"), "{message}");
+    eprintln!("skipped: {message}");
+    None
+}
+
+fn unpack(archive: &Path, folder: &Path) {
+    let missing = |name: &str, error: std::io::Error| -> ! { panic!("run {name} (is it installed?): {error}") };
+    let mut zstd = Command::new("zstd")
+        .arg("-dcq")
+        .arg(archive)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| missing("zstd", error));
+    let input = zstd.stdout.take().unwrap();
+    let status = Command::new("tar")
+        .arg("-C")
+        .arg(folder)
+        .args(["-xf", "-"])
+        .stdin(input)
+        .status()
+        .unwrap_or_else(|error| missing("tar", error));
+    assert!(zstd.wait().unwrap().success() && status.success(), "unpack {}", archive.display());
+}
+
+/// Notes a difference unless it is known to be the oracle's fault.
+struct Differences {
+    machine: String,
+    found: Vec<String>,
+    compared: usize,
+}
+
+impl Differences {
+    fn compare(&mut self, key: &str, expected: &Value, found: &Value) {
+        self.compared += 1;
+        let doubtful = DOUBTFUL.iter().any(|(machine, name, _)| *machine == self.machine && *name == key);
+        if doubtful {
+            assert_ne!(expected, found, "{}: {key} agrees by now: strike it from the doubtful ones", self.machine);
+        } else if expected != found {
+            self.found.push(format!("{}: {key}: expected {expected}, found {found}", self.machine));
+        }
+    }
+}
+
+fn compare_machine(oracle: &Value, facts: &Value, differences: &mut Differences) {
+    for key in ["packages", "cores", "threads"] {
+        if let Some(expected) = oracle.get(key) {
+            differences.compare(&format!("cpu.{key}"), expected, &facts["cpu"][key]);
+        }
+    }
+    for (key, mine) in [("online_cpus", "online"), ("offline_cpus", "offline")] {
+        if let Some(expected) = oracle.get(key) {
+            differences.compare(&format!("cpu.{mine}"), expected, &facts["cpu"][mine]);
+        }
+    }
+    let doubts = oracle["doubts"].as_array().cloned().unwrap_or_default();
+    let no_nodes = doubts.iter().any(|doubt| doubt.as_str().unwrap().contains("no sys/devices/system/node"));
+    let Some(nodes) = oracle["numa"].as_array().filter(|nodes| !nodes.is_empty() && !no_nodes) else { return };
+    let ids = |nodes: &[Value]| Value::from(nodes.iter().map(|node| node["id"].clone()).collect::<Vec<_>>());
+    let mine = facts["numa"]["nodes"].as_array().unwrap();
+    differences.compare("numa[].id", &ids(nodes), &ids(mine));
+    for node in nodes {
+        let Some(found) = mine.iter().find(|found| found["id"] == node["id"]) else { continue };
+        compare_node(node, found, differences);
+    }
+}
+
+fn compare_node(node: &Value, found: &Value, differences: &mut Differences) {
+    differences.compare("numa[].cpus", &node["cpus"], &found["cpus"]);
+    if let Some(expected) = node.get("memory_kib") {
+        differences.compare("numa[].memory_kib", expected, &found["memory_kib"]);
+    }
+    if let Some(distances) = node["distances"].as_object() {
+        let mut pairs: Vec<(u32, Value)> =
+            distances.iter().map(|(id, distance)| (id.parse().unwrap(), distance.clone())).collect();
+        pairs.sort_by_key(|(id, _)| *id);
+        let expected = Value::from(pairs.into_iter().map(|(_, distance)| distance).collect::<Vec<_>>());
+        differences.compare("numa[].distances", &expected, &found["distances"]);
+    }
+    if let Some(pages) = node["hugepages"].as_object().filter(|pages| !pages.is_empty()) {
+        let rows = found["hugepages"].as_array().cloned().unwrap_or_default();
+        let mine: luthier_protocol::Map =
+            rows.iter().map(|row| (row["size_kib"].to_string(), row["total"].clone())).collect();
+        differences.compare("numa[].hugepages", &Value::Object(pages.clone()), &Value::Object(mine));
+    }
+}
+
+#[test]
+fn captured_machines_agree_with_other_tools() {
+    let Some(corpus) = corpus() else { return };
+    let mut machines = 0;
+    let mut found = Vec::new();
+    let mut compared = 0;
+    let mut archives: Vec<PathBuf> =
+        std::fs::read_dir(corpus.join("snapshots")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    archives.sort();
+    for archive in archives {
+        let name = archive.file_name().unwrap().to_str().unwrap();
+        let Some(machine) = name.strip_suffix(".tar.zst") else { continue };
+        let root = tempfile::tempdir().unwrap();
+        unpack(&archive, root.path());
+        let facts = Value::Object(gather(&Host::under(root.path()), &[]).unwrap());
+        let text = std::fs::read_to_string(corpus.join("oracle").join(format!("{machine}.json"))).unwrap();
+        let oracle: Value = serde_json::from_str(&text).unwrap();
+        let mut differences = Differences { machine: machine.to_owned(), found: Vec::new(), compared: 0 };
+        compare_machine(&oracle, &facts, &mut differences);
+        unique_cores(machine, &facts);
+        machines += 1;
+        compared += differences.compared;
+        found.extend(differences.found);
+    }
+    assert!(
+        found.is_empty(),
+        "{} of {compared} values differ on {machines} machines:\n{}",
+        found.len(),
+        found.join("\n")
+    );
+    assert!(machines > 0 && compared > machines, "{compared} values compared on {machines} machines");
+}
+
+/// `(package, die, core)` names a core on every machine.
+fn unique_cores(machine: &str, facts: &Value) {
+    let topology = facts["cpu"]["topology"].as_array().unwrap();
+    let mut cores: Vec<String> =
+        topology.iter().map(|thread| format!("{}/{}/{}", thread["package"], thread["die"], thread["core"])).collect();
+    cores.sort();
+    cores.dedup();
+    if let Some(expected) = facts["cpu"]["cores"].as_u64() {
+        assert_eq!(cores.len() as u64, expected, "{machine}: names of cores repeat");
+    }
+}
+
+#[test]
+fn an_unknown_fact_is_refused_with_the_known_ones() {
+    let root = tempfile::tempdir().unwrap();
+    let host = Host::under(root.path());
+    let error = gather(&host, &["numa".to_owned(), "nume".to_owned()]).unwrap_err();
+    assert_eq!(error.name, "nume");
+    assert!(error.known.contains("numa"), "{}", error.known);
+}
+
+#[test]
+fn an_empty_root_gives_unknown_and_says_why() {
+    let root = tempfile::tempdir().unwrap();
+    let facts = Value::Object(gather(&Host::under(root.path()), &[]).unwrap());
+    assert_eq!(facts["version"], 1);
+    assert_eq!(facts["cpu"]["threads"], Value::Null);
+    assert_eq!(facts["numa"]["supported"], false);
+    assert_eq!(facts["memory"]["total_kib"], Value::Null);
+    let errors = facts["errors"].as_array().unwrap();
+    for key in
+        ["os.id", "kernel.release", "cpu.online", "numa.nodes", "memory", "hugepages.sizes", "thp", "ksm", "psi.cpu"]
+    {
+        assert!(errors.iter().any(|error| error["key"] == key), "{key} is not among {errors:?}");
+    }
+}
+
+#[test]
+fn only_what_is_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    let facts = gather(&Host::under(root.path()), &["numa".to_owned()]).unwrap();
+    assert_eq!(facts.keys().collect::<Vec<_>>(), ["version", "numa", "errors"]);
+}

@@ -1,0 +1,311 @@
+//! Reads playbooks, task files and roles. Everything wrong in all of them is collected before it is reported.
+
+use super::args::short;
+use super::keywords::Keywords;
+use super::role::{self, Parts};
+use super::task;
+use super::types::{Block, Playbook, Role, Step, Task, Written};
+use super::{keywords, play};
+use crate::yaml::{self, Diagnostic, Node, NodeData, Origin, Value, ValueMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Deepest chain of imports; deeper ones can only be a mistake.
+const MAX_IMPORTS: usize = 64;
+
+const BLOCK: &[&str] = &["name", "block", "rescue", "always", "notify"];
+
+/// Where things are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Folder of the playbook.
+    pub base: PathBuf,
+    /// Further folders with roles.
+    pub roles_path: Vec<PathBuf>,
+}
+
+/// Reads what people wrote.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    settings: Settings,
+}
+
+/// What reading gathers along the way.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// All that is wrong.
+    pub errors: Vec<Diagnostic>,
+    /// Roles that were read, in order.
+    pub roles: Vec<Arc<Role>>,
+    /// Handlers of those roles.
+    pub handlers: Vec<Step>,
+    stack: Vec<PathBuf>,
+}
+
+impl Reader {
+    /// A reader.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    /// Folder of the playbook.
+    pub fn base(&self) -> &Path {
+        &self.settings.base
+    }
+
+    /// Further folders with roles.
+    pub fn roles_path(&self) -> &[PathBuf] {
+        &self.settings.roles_path
+    }
+
+    /// Read a playbook and those it imports.
+    pub fn playbook(&self, file: &Path) -> Result<Playbook, Vec<Diagnostic>> {
+        let mut errors = Vec::new();
+        let plays = play::file(self, file, 0, &mut errors);
+        if errors.is_empty() { Ok(Playbook { file: file.to_path_buf(), plays }) } else { Err(errors) }
+    }
+
+    /// Read a file of tasks.
+    pub fn tasks_file(&self, file: &Path, role: Option<&Arc<Role>>) -> Result<(Vec<Step>, Reading), Vec<Diagnostic>> {
+        let mut reading = Reading::default();
+        let steps = self.task_file(file, role, &mut reading);
+        if reading.errors.is_empty() { Ok((steps, reading)) } else { Err(reading.errors) }
+    }
+
+    /// Read a role as a block of its dependencies and tasks.
+    pub fn role(&self, wanted: &RoleUse<'_>) -> Result<(Block, Reading), Vec<Diagnostic>> {
+        let mut reading = Reading::default();
+        let block = self.role_block(wanted, &mut reading);
+        match block {
+            Some(block) if reading.errors.is_empty() => Ok((block, reading)),
+            _ => Err(reading.errors),
+        }
+    }
+
+    pub(super) fn task_file(&self, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Vec<Step> {
+        if reading.stack.iter().any(|known| known == file) || reading.stack.len() >= MAX_IMPORTS {
+            reading.errors.push(Diagnostic::error(None, format!("{} imports itself", file.display())));
+            return Vec::new();
+        }
+        let node = match yaml::parse_file(file) {
+            Ok(node) => node,
+            Err(error) => {
+                reading.errors.push(error);
+                return Vec::new();
+            }
+        };
+        reading.stack.push(file.to_path_buf());
+        let steps = self.steps(&node, file, role, reading);
+        reading.stack.pop();
+        steps
+    }
+
+    /// A list of tasks and blocks.
+    pub(super) fn steps(&self, node: &Node, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Vec<Step> {
+        match &node.data {
+            NodeData::List(items) => items.iter().filter_map(|item| self.step(item, file, role, reading)).collect(),
+            _ if node.to_value() == Value::Null => Vec::new(),
+            _ => {
+                reading.errors.push(Diagnostic::error(Some(node.origin.clone()), "tasks must be a list"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn step(&self, node: &Node, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Option<Step> {
+        if is_block(node) {
+            return Some(Step::Block(Arc::new(self.block(node, file, role, reading))));
+        }
+        let task = task::read(node, file, role, &mut reading.errors)?;
+        match short(&task.module) {
+            "import_tasks" => self.import_tasks(task, file, role, reading),
+            "import_role" => self.import_role(task, file, role, reading),
+            _ => Some(Step::Task(Arc::new(task))),
+        }
+    }
+
+    fn block(&self, node: &Node, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Block {
+        let mut block = empty_block(node.origin.clone());
+        let NodeData::Map(pairs) = &node.data else { return block };
+        for (key, value) in pairs {
+            let name = match task::key_text(key) {
+                Ok(name) => name,
+                Err(error) => {
+                    reading.errors.push(error);
+                    continue;
+                }
+            };
+            match name.as_str() {
+                "name" => block.name = Some(keywords::written(value)),
+                "block" => block.body = self.steps(value, file, role, reading),
+                "rescue" => block.rescue = self.steps(value, file, role, reading),
+                "always" => block.always = self.steps(value, file, role, reading),
+                "notify" => {}
+                _ => match block.keywords.take(&name, value) {
+                    Ok(true) => {}
+                    Ok(false) => reading.errors.push(keywords::unknown_key("block", &name, key, &[keywords::SHARED, BLOCK])),
+                    Err(error) => reading.errors.push(error),
+                },
+            }
+        }
+        block
+    }
+
+    fn import_tasks(&self, task: Task, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Option<Step> {
+        let Some(name) = task.args.get("file").or_else(|| task.args.get("_raw_params")) else {
+            reading.errors.push(Diagnostic::error(Some(task.module_origin), "import_tasks needs a file"));
+            return None;
+        };
+        let Some(text) = static_text(name, reading) else { return None };
+        let Some(path) = self.find_tasks(&text, file, role) else {
+            let message = format!("the file `{text}` was not found");
+            reading.errors.push(Diagnostic::error(Some(name.origin.clone()), message));
+            return None;
+        };
+        let body = self.task_file(&path, role, reading);
+        Some(Step::Block(Arc::new(Block { name: None, keywords: task.keywords, body, ..empty_block(task.origin) })))
+    }
+
+    fn import_role(&self, task: Task, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Option<Step> {
+        let Some(name) = task.args.get("name").or_else(|| task.args.get("role")) else {
+            reading.errors.push(Diagnostic::error(Some(task.module_origin), "import_role needs the name of a role"));
+            return None;
+        };
+        let name = Written { value: Value::from(static_text(name, reading)?), origin: name.origin.clone() };
+        let part = |key: &str| task.args.get(key).and_then(|value| value.value.as_str()).unwrap_or("main").to_owned();
+        let parts = Parts {
+            tasks: part("tasks_from"),
+            vars: part("vars_from"),
+            defaults: part("defaults_from"),
+            handlers: part("handlers_from"),
+        };
+        let wanted = RoleUse {
+            name: &name,
+            parts,
+            params: ValueMap::new(),
+            keywords: task.keywords,
+            once: false,
+            near: file.parent().unwrap_or(Path::new(".")),
+            parent: role,
+        };
+        self.role_block(&wanted, reading).map(|block| Step::Block(Arc::new(block)))
+    }
+
+    pub(super) fn role_block(&self, wanted: &RoleUse<'_>, reading: &mut Reading) -> Option<Block> {
+        let name = wanted.name.value.as_str().unwrap_or_default().to_owned();
+        let parents = wanted.parent.map_or_else(Vec::new, |role| {
+            let mut names = vec![role.name.clone()];
+            names.extend(role.parents.iter().cloned());
+            names
+        });
+        if parents.len() >= MAX_IMPORTS || parents.iter().filter(|parent| **parent == name).count() > 1 {
+            let message = format!("role `{name}` depends on itself");
+            reading.errors.push(Diagnostic::error(Some(wanted.name.origin.clone()), message));
+            return None;
+        }
+        let loaded = role::folder(self, &name, wanted.near, &wanted.name.origin)
+            .and_then(|path| role::load(&name, &path, &wanted.parts, wanted.params.clone(), wanted.once, parents));
+        let (role, dependencies) = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                reading.errors.push(error);
+                return None;
+            }
+        };
+        let role = Arc::new(role);
+        let mut body = Vec::new();
+        for dependency in &dependencies {
+            if let Some(block) = play::role_entry(self, dependency, &role.path, Some(&role), reading) {
+                body.push(Step::Block(Arc::new(block)));
+            }
+        }
+        reading.roles.push(Arc::clone(&role));
+        body.extend(self.role_files(&role, wanted, reading));
+        let keywords = wanted.keywords.clone();
+        Some(Block { keywords, body, role: Some(role), ..empty_block(wanted.name.origin.clone()) })
+    }
+
+    /// The tasks of a role; its handlers go to `reading`.
+    fn role_files(&self, role: &Arc<Role>, wanted: &RoleUse<'_>, reading: &mut Reading) -> Vec<Step> {
+        if let Some(file) = role::file(&role.path, "handlers", &wanted.parts.handlers) {
+            let handlers = self.task_file(&file, Some(role), reading);
+            let keywords = wanted.keywords.clone();
+            let block = Block { keywords, body: handlers, ..empty_block(wanted.name.origin.clone()) };
+            reading.handlers.push(Step::Block(Arc::new(block)));
+        }
+        match role::file(&role.path, "tasks", &wanted.parts.tasks) {
+            Some(file) => self.task_file(&file, Some(role), reading),
+            None if wanted.parts.tasks != "main" => {
+                let message = format!("role `{}` has no tasks/{}", role.name, wanted.parts.tasks);
+                reading.errors.push(Diagnostic::error(Some(wanted.name.origin.clone()), message));
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// A task file named by an import or include: beside the including file, in the role, beside the playbook.
+    pub fn find_tasks(&self, name: &str, file: &Path, role: Option<&Arc<Role>>) -> Option<PathBuf> {
+        let given = Path::new(name);
+        if given.is_absolute() {
+            return given.is_file().then(|| given.to_path_buf());
+        }
+        let mut places: Vec<PathBuf> = file.parent().map(Path::to_path_buf).into_iter().collect();
+        if let Some(role) = role {
+            places.extend([role.path.join("tasks"), role.path.clone()]);
+        }
+        places.extend([self.base().join("tasks"), self.base().to_path_buf()]);
+        places.iter().map(|place| place.join(given)).find(|path| path.is_file())
+    }
+}
+
+/// A role that is to be read.
+#[derive(Debug)]
+pub struct RoleUse<'a> {
+    /// Its name.
+    pub name: &'a Written,
+    /// Which files of it.
+    pub parts: Parts,
+    /// Parameters given with it.
+    pub params: ValueMap,
+    /// Keywords given with it.
+    pub keywords: Keywords,
+    /// It runs once in a play for the same parameters.
+    pub once: bool,
+    /// Folder of the file that names it.
+    pub near: &'a Path,
+    /// The role that names it.
+    pub parent: Option<&'a Arc<Role>>,
+}
+
+/// Whether a mapping is a block and not a task.
+fn is_block(node: &Node) -> bool {
+    let NodeData::Map(pairs) = &node.data else { return false };
+    pairs.iter().any(|(key, _)| matches!(key.to_value().as_str(), Some("block" | "rescue" | "always")))
+}
+
+fn empty_block(origin: Origin) -> Block {
+    Block {
+        name: None,
+        origin,
+        keywords: Keywords::default(),
+        body: Vec::new(),
+        rescue: Vec::new(),
+        always: Vec::new(),
+        role: None,
+    }
+}
+
+/// Text that must be known when the playbook is read.
+fn static_text(written: &Written, reading: &mut Reading) -> Option<String> {
+    match &written.value {
+        Value::Str(text) => Some(text.to_string()),
+        _ => {
+            reading.errors.push(
+                Diagnostic::error(Some(written.origin.clone()), "an import is read before there are any hosts, so its name cannot be a template")
+                    .help("use include_tasks or include_role for names that depend on variables"),
+            );
+            None
+        }
+    }
+}

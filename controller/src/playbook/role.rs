@@ -1,0 +1,143 @@
+//! Roles: where they are found and what their folder holds.
+
+use super::reader::Reader;
+use super::types::Role;
+use crate::yaml::{self, Diagnostic, Key, Node, NodeData, Origin, Value, ValueMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Which file of each part of a role is used.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// File of `tasks/`.
+    pub tasks: String,
+    /// File of `vars/`.
+    pub vars: String,
+    /// File of `defaults/`.
+    pub defaults: String,
+    /// File of `handlers/`.
+    pub handlers: String,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        let main = || "main".to_owned();
+        Self { tasks: main(), vars: main(), defaults: main(), handlers: main() }
+    }
+}
+
+/// The folder of a role, looked for beside the playbook and in the roles path.
+pub(super) fn folder(reader: &Reader, name: &str, near: &Path, origin: &Origin) -> Result<PathBuf, Diagnostic> {
+    let mut places = vec![near.join("roles"), reader.base().join("roles")];
+    places.extend(reader.roles_path().iter().cloned());
+    places.extend([near.to_path_buf(), reader.base().to_path_buf()]);
+    if let Some(parent) = near.parent() {
+        places.push(parent.to_path_buf());
+    }
+    // `collection.name.role` is looked for by its last part too: collections are often vendored as plain roles.
+    let short = name.rsplit('.').next().unwrap_or(name);
+    for candidate in [name, short] {
+        for place in &places {
+            let path = place.join(candidate);
+            if path.is_dir() {
+                return Ok(path);
+            }
+        }
+    }
+    let tried: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    Err(Diagnostic::error(Some(origin.clone()), format!("role `{name}` was not found"))
+        .help(format!("looked in {}", tried.join(", "))))
+}
+
+/// A file of a role's part: `tasks/main.yml`, `.yaml`, or a name as it is.
+pub(super) fn file(path: &Path, part: &str, name: &str) -> Option<PathBuf> {
+    let folder = path.join(part);
+    [format!("{name}.yml"), format!("{name}.yaml"), format!("{name}.json"), name.to_owned()]
+        .iter()
+        .map(|candidate| folder.join(candidate))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The variables of a role's `defaults/` or `vars/`: a file, or a folder `main/` whose files are read in order.
+pub(super) fn variables(path: &Path, part: &str, name: &str) -> Result<Arc<ValueMap>, Diagnostic> {
+    let mut all = ValueMap::new();
+    let folder = path.join(part).join(name);
+    let mut files: Vec<PathBuf> = Vec::new();
+    if let Some(file) = file(path, part, name) {
+        files.push(file);
+    } else if folder.is_dir() {
+        let entries = std::fs::read_dir(&folder).map_err(|error| {
+            Diagnostic::error(None, format!("failed to list {}: {error}", folder.display()))
+        })?;
+        files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.is_file()).collect();
+        files.sort();
+    }
+    for file in files {
+        let node = yaml::parse_file(&file)?;
+        match node.to_value() {
+            Value::Null => {}
+            Value::Map(map) => all.extend(map.iter().map(|(key, value)| (key.clone(), value.clone()))),
+            other => {
+                let message = format!("variables must be a mapping, found {}", other.type_name());
+                return Err(Diagnostic::error(Some(node.origin), message));
+            }
+        }
+    }
+    Ok(Arc::new(all))
+}
+
+/// The roles a role's `meta/main.yml` depends on, each a node as in `roles:`, and whether it allows duplicates.
+pub(super) fn meta(path: &Path) -> Result<(Vec<Node>, bool), Diagnostic> {
+    let Some(file) = file(path, "meta", "main") else { return Ok((Vec::new(), false)) };
+    let node = yaml::parse_file(&file)?;
+    let mut dependencies = Vec::new();
+    let mut duplicates = false;
+    if let NodeData::Map(pairs) = &node.data {
+        for (key, value) in pairs {
+            match key.to_value().as_str() {
+                Some("dependencies") => {
+                    if let NodeData::List(items) = &value.data {
+                        dependencies = items.clone();
+                    }
+                }
+                Some("allow_duplicates") => duplicates = value.to_value() == Value::Bool(true),
+                _ => {}
+            }
+        }
+    }
+    Ok((dependencies, duplicates))
+}
+
+/// A role from its folder, without its tasks.
+pub(super) fn load(
+    name: &str,
+    path: &Path,
+    parts: &Parts,
+    params: ValueMap,
+    once: bool,
+    parents: Vec<String>,
+) -> Result<(Role, Vec<Node>), Diagnostic> {
+    let (dependencies, duplicates) = meta(path)?;
+    let role = Role {
+        name: name.to_owned(),
+        path: path.to_path_buf(),
+        defaults: variables(path, "defaults", &parts.defaults)?,
+        vars: variables(path, "vars", &parts.vars)?,
+        params: Arc::new(params),
+        duplicates,
+        once,
+        parents,
+    };
+    Ok((role, dependencies))
+}
+
+/// Variables a role's own folder gives: `role_name`, `role_path`, `ansible_role_name`.
+pub fn magic(role: &Role) -> ValueMap {
+    let mut map = ValueMap::new();
+    map.insert(Key::from("role_name"), Value::from(role.name.as_str()));
+    map.insert(Key::from("ansible_role_name"), Value::from(role.name.as_str()));
+    map.insert(Key::from("role_path"), Value::from(role.path.display().to_string()));
+    let parents = |names: &[String]| Value::list(names.iter().map(|name| Value::from(name.as_str())).collect());
+    map.insert(Key::from("ansible_parent_role_names"), parents(&role.parents));
+    map
+}

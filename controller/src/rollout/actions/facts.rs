@@ -1,0 +1,115 @@
+//! `set_fact` and `include_vars`: variables of the host for the rest of the run.
+
+use crate::plan::PlannedTask;
+use crate::rollout::host::HostRun;
+use crate::rollout::outcome::Outcome;
+use crate::rollout::vars_files;
+use crate::template::Place;
+use crate::yaml::{Key, Value, ValueMap};
+use luthier_protocol::{Map, Value as Json};
+use std::path::{Path, PathBuf};
+
+/// Any name.
+pub fn set(walker: &HostRun, mut params: Map) -> Outcome {
+    params.shift_remove("cacheable");
+    if params.is_empty() {
+        return Outcome::failed("set_fact needs at least one name and value");
+    }
+    let memory = match &walker.fact_target {
+        Some(host) => walker.run.memory(host),
+        None => walker.memory.clone(),
+    };
+    for (name, value) in &params {
+        if !is_name(name) {
+            return Outcome::failed(format!("`{name}` cannot name a variable: letters, digits and _ only"));
+        }
+        memory.set(name, Value::from_json(value));
+    }
+    Outcome::ok(Map::new()).with("ansible_facts", Json::Object(params))
+}
+
+fn is_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
+/// A file, or the files of a folder.
+pub fn include(walker: &HostRun, task: &PlannedTask, params: &Map, place: &Place) -> Outcome {
+    let text = |name: &str| params.get(name).and_then(Json::as_str);
+    let files = match (text("file"), text("dir")) {
+        (Some(file), _) => find(file, task, place).map(|path| vec![path]),
+        (None, Some(dir)) => find(dir, task, place).and_then(|path| folder(&path, params)),
+        (None, None) => Err("include_vars needs a file or a dir".to_owned()),
+    };
+    let files = match files {
+        Ok(files) => files,
+        Err(message) => return Outcome::failed(message),
+    };
+    let mut all = ValueMap::new();
+    for file in &files {
+        match vars_files::mapping(&walker.run, file) {
+            Ok(map) => all.extend(map),
+            Err(error) => return Outcome::failed(error.to_string()),
+        }
+    }
+    if let Some(name) = text("name") {
+        let mut outer = ValueMap::new();
+        outer.insert(Key::from(name), Value::map(all));
+        all = outer;
+    }
+    walker.memory.include(&all);
+    let included: Vec<Json> = files.iter().map(|file| file.display().to_string().into()).collect();
+    Outcome::ok(Map::new())
+        .with("ansible_facts", Value::map(all).to_json())
+        .with("ansible_included_var_files", included)
+}
+
+fn find(name: &str, task: &PlannedTask, place: &Place) -> Result<PathBuf, String> {
+    let given = Path::new(name);
+    if given.is_absolute() {
+        return if given.exists() { Ok(given.to_path_buf()) } else { Err(format!("{name} was not found")) };
+    }
+    let beside = task.task.file.parent().map(Path::to_path_buf);
+    for folder in beside.iter().chain(&place.search) {
+        for candidate in [folder.join("vars").join(given), folder.join(given)] {
+            if candidate.exists() {
+                return Ok(candidate);
+            }
+        }
+    }
+    Err(format!("the file `{name}` was not found"))
+}
+
+/// The variables files of a folder, in order of their names.
+fn folder(path: &Path, params: &Map) -> Result<Vec<PathBuf>, String> {
+    let list = |name: &str| -> Vec<String> {
+        let items = params.get(name).and_then(Json::as_array);
+        items.map(|items| items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()).unwrap_or_default()
+    };
+    let (extensions, ignored) = (list("extensions"), list("ignore_files"));
+    let depth = params.get("depth").and_then(Json::as_u64).filter(|depth| *depth > 0).unwrap_or(u64::MAX);
+    let mut files = Vec::new();
+    collect(path, depth, &mut files)?;
+    files.retain(|file| {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let ending = file.extension().map(|ending| ending.to_string_lossy().into_owned()).unwrap_or_default();
+        extensions.contains(&ending) && !ignored.contains(&name)
+    });
+    Ok(files)
+}
+
+fn collect(path: &Path, depth: u64, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let wrong = |error: std::io::Error| format!("failed to list {}: {error}", path.display());
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(path).map_err(wrong)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrong)?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() && depth > 1 {
+            collect(&entry, depth - 1, files)?;
+        } else if entry.is_file() {
+            files.push(entry);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! `include_tasks` and `include_role`: tasks that the run brings in when it comes to them.
+
+use crate::plan::{PlannedStep, PlannedTask};
+use crate::playbook::{Block, Import, Keywords, Parts, RoleUse, Step, Written};
+use crate::rollout::host::{Flow, HostRun};
+use crate::rollout::outcome::Outcome;
+use crate::rollout::start::{Item, Progress, Started};
+use crate::rollout::{flags, looping, params, run::text};
+use crate::template::{Place, Scope};
+use crate::yaml::{Diagnostic, Value, ValueMap};
+use luthier_protocol::{Map, Value as Json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bring the tasks in, once or for each item, and walk them.
+pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, place: &Place) -> Flow {
+    let flow = walker.drain().await;
+    if flow != Flow::Next {
+        return flow;
+    }
+    let rounds = match rounds(walker, task, scope, place) {
+        Ok(rounds) => rounds,
+        Err(outcome) => return tell(walker, task, vec![(None, *outcome)], scope, place).await,
+    };
+    let looped = task.task.looped.is_some();
+    let mut told = Vec::new();
+    let mut brought = Vec::new();
+    for (value, inner) in rounds {
+        let outcome = match walker.conditions(task, &inner, place) {
+            Ok(Some(skipped)) => skipped,
+            Err(failed) => failed,
+            Ok(None) => match bring(walker, task, &inner, place, value.as_ref()) {
+                Ok((steps, file)) => {
+                    brought.push(steps);
+                    Outcome::ok(Map::new()).with("include", file)
+                }
+                Err(message) => Outcome::failed(message),
+            },
+        };
+        told.push((value.filter(|_| looped), outcome));
+    }
+    let flow = tell(walker, task, told, scope, place).await;
+    if flow != Flow::Next {
+        return flow;
+    }
+    let base = walker.position.clone();
+    for (number, steps) in brought.iter().enumerate() {
+        let mut inner = base.clone();
+        inner.push(number as u32);
+        let flow = walker.steps(steps, &inner).await;
+        if flow != Flow::Next {
+            return flow;
+        }
+    }
+    Flow::Next
+}
+
+type Rounds = Vec<(Option<Value>, Scope)>;
+
+fn rounds(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Rounds, Box<Outcome>> {
+    let Some(looped) = &task.task.looped else { return Ok(vec![(None, scope.clone())]) };
+    let items = match looping::items(walker, looped, scope, place) {
+        Ok(items) => items,
+        Err(error) => {
+            return Err(Box::new(match walker.conditions(task, scope, place) {
+                Ok(Some(skipped)) => skipped,
+                _ => Outcome::failed(error.to_string()),
+            }));
+        }
+    };
+    let round = |(index, value): (usize, &Value)| {
+        let round = looping::Round { control: &looped.control, index, total: items.len(), items: &items, value };
+        (Some(value.clone()), looping::scope(&round, scope))
+    };
+    Ok(items.iter().enumerate().map(round).collect())
+}
+
+/// Tell the include itself as a task's result.
+async fn tell(
+    walker: &mut HostRun,
+    task: &Arc<PlannedTask>,
+    told: Vec<(Option<Value>, Outcome)>,
+    scope: &Scope,
+    place: &Place,
+) -> Flow {
+    let ignore_errors = flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
+    let started = Started {
+        task: Arc::clone(task),
+        name: walker.name(task, scope, place),
+        looped: told.iter().any(|(value, _)| value.is_some()) || (task.task.looped.is_some() && told.is_empty()),
+        items: told
+            .into_iter()
+            .map(|(item, outcome)| Item { scope: scope.clone(), item, label: None, progress: Progress::Done(outcome) })
+            .collect(),
+        no_log: false,
+        ignore_errors,
+        ignore_unreachable: false,
+        diff: false,
+        delegate: None,
+    };
+    walker.finish(started).await
+}
+
+/// The steps of one include, and the file or role they come from.
+fn bring(
+    walker: &HostRun,
+    task: &PlannedTask,
+    scope: &Scope,
+    place: &Place,
+    item: Option<&Value>,
+) -> Result<(Vec<PlannedStep>, String), String> {
+    let given = params::render(walker, task, scope, place)?;
+    let outer = keywords(task, &given, item)?;
+    match task.task.import {
+        Some(Import::Role) => role(walker, task, &given, &outer),
+        _ => tasks(walker, task, &given, &outer),
+    }
+}
+
+/// What the included tasks inherit: the keywords around the include, its variables, its `apply:`.
+fn keywords(task: &PlannedTask, given: &Map, item: Option<&Value>) -> Result<Keywords, String> {
+    let mut outer = task.outer.as_deref().cloned().unwrap_or_default();
+    outer.vars.extend(task.task.keywords.vars.iter().cloned());
+    if let (Some(looped), Some(item)) = (&task.task.looped, item) {
+        let mut map = ValueMap::new();
+        map.insert(looping::variable(&looped.control).into(), item.clone());
+        outer.vars.push(Arc::new(map));
+    }
+    // Whether the include runs was decided by its own tags; those of `apply` are for what it brings in.
+    if let Some(Json::Object(_)) = given.get("apply")
+        && let Some(written) = task.task.args.get("apply")
+        && let Value::Map(map) = &written.value
+    {
+        let applied = Keywords::from_map(map, &written.origin).map_err(|error| error.to_string())?;
+        outer = applied.inherit(&outer);
+    }
+    Ok(outer)
+}
+
+fn all(errors: &[Diagnostic]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn tasks(walker: &HostRun, task: &PlannedTask, given: &Map, outer: &Keywords) -> Result<(Vec<PlannedStep>, String), String> {
+    let name = given.get("file").and_then(Json::as_str).ok_or("include_tasks needs a file")?;
+    let role = task.task.role.as_ref();
+    let path = walker
+        .run
+        .reader
+        .find_tasks(name, &task.task.file, role)
+        .ok_or_else(|| format!("{}: the file `{name}` was not found", task.task.module_origin))?;
+    let (steps, reading) = walker.run.reader.tasks_file(&path, role).map_err(|errors| all(&errors))?;
+    let steps = walker.run.planner.steps(&steps, outer).map_err(|errors| all(&errors))?;
+    add_handlers(walker, &reading.handlers, outer)?;
+    Ok((steps, path.display().to_string()))
+}
+
+fn role(walker: &HostRun, task: &PlannedTask, given: &Map, outer: &Keywords) -> Result<(Vec<PlannedStep>, String), String> {
+    let word = |key: &str| given.get(key).and_then(Json::as_str).unwrap_or("main").to_owned();
+    let name = given.get("name").and_then(Json::as_str).ok_or("include_role needs a name")?;
+    let name = Written { value: Value::from(name), origin: task.task.module_origin.clone() };
+    let near: PathBuf = task.task.file.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let wanted = RoleUse {
+        name: &name,
+        parts: Parts {
+            tasks: word("tasks_from"),
+            vars: word("vars_from"),
+            defaults: word("defaults_from"),
+            handlers: word("handlers_from"),
+        },
+        params: ValueMap::new(),
+        keywords: Keywords::default(),
+        once: given.get("allow_duplicates").and_then(Json::as_bool) == Some(false),
+        near: &near,
+        parent: task.task.role.as_ref(),
+    };
+    let (block, reading): (Block, _) = walker.run.reader.role(&wanted).map_err(|errors| all(&errors))?;
+    if given.get("public").and_then(Json::as_bool) == Some(true) {
+        reading.roles.iter().for_each(|role| walker.batch.add_role(role));
+    }
+    let steps = walker.run.planner.steps(&[Step::Block(Arc::new(block))], outer).map_err(|errors| all(&errors))?;
+    add_handlers(walker, &reading.handlers, outer)?;
+    Ok((steps, text(&name.value)))
+}
+
+fn add_handlers(walker: &HostRun, handlers: &[Step], outer: &Keywords) -> Result<(), String> {
+    let mut errors = Vec::new();
+    let planned = walker.run.planner.handlers(handlers, outer, &mut errors);
+    if !errors.is_empty() {
+        return Err(all(&errors));
+    }
+    walker.batch.add_handlers(planned);
+    Ok(())
+}

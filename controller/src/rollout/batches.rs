@@ -1,0 +1,126 @@
+//! Which hosts a play takes, in which order, in which batches.
+
+use super::run::{Run, text};
+use crate::plan::PlannedPlay;
+use crate::playbook::{Play, Written};
+use crate::template::{Place, Scope};
+use crate::yaml::{Diagnostic, Value};
+use std::sync::{Arc, PoisonError};
+
+fn scope(run: &Run, play: &Play) -> (Scope, Place) {
+    let mut scope = Scope::new();
+    for layer in &play.keywords.vars {
+        scope.push(Arc::clone(layer));
+    }
+    scope.push(Arc::clone(&run.options.extra));
+    (scope, Place { search: vec![run.base.clone()], base: Some(run.base.clone()) })
+}
+
+fn render(run: &Run, play: &Play, written: &Written) -> Result<Value, Diagnostic> {
+    let (scope, place) = scope(run, play);
+    run.engine
+        .render(&written.value, &scope, &place)
+        .map_err(|error| Diagnostic::error(Some(written.origin.clone()), error.to_string()))
+}
+
+/// The hosts of a play, limited and in order.
+pub fn hosts(run: &Run, planned: &PlannedPlay) -> Result<Vec<String>, Diagnostic> {
+    let play = &planned.play;
+    let pattern = match render(run, play, &play.hosts)? {
+        Value::List(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        value => text(&value),
+    };
+    let inventory = run.inventory.read().unwrap_or_else(PoisonError::into_inner);
+    let place = |mut error: Diagnostic| {
+        error.origin = error.origin.or_else(|| Some(play.hosts.origin.clone()));
+        error
+    };
+    let selection = inventory.select(&pattern).map_err(place)?;
+    for name in &selection.unknown {
+        run.warn(None, format!("the pattern `{name}` of {} matches no host or group", play.hosts.origin));
+    }
+    let mut hosts: Vec<String> = selection.hosts.iter().map(ToString::to_string).collect();
+    if let Some(limit) = &run.options.limit {
+        let limited = inventory.limit(&selection.hosts, limit)?;
+        hosts = limited.iter().map(ToString::to_string).collect();
+    }
+    drop(inventory);
+    order(run, play, &mut hosts)?;
+    Ok(hosts)
+}
+
+fn order(run: &Run, play: &Play, hosts: &mut [String]) -> Result<(), Diagnostic> {
+    let Some(written) = &play.order else { return Ok(()) };
+    match text(&render(run, play, written)?).as_str() {
+        "inventory" | "" => {}
+        "reverse_inventory" => hosts.reverse(),
+        "sorted" => hosts.sort(),
+        "reverse_sorted" => {
+            hosts.sort();
+            hosts.reverse();
+        }
+        "shuffle" => {
+            use rand::seq::SliceRandom;
+            hosts.shuffle(&mut rand::rng());
+        }
+        other => {
+            return Err(Diagnostic::error(Some(written.origin.clone()), format!("there is no order `{other}`"))
+                .help("one of inventory, reverse_inventory, sorted, reverse_sorted, shuffle"));
+        }
+    }
+    Ok(())
+}
+
+/// The batches of `serial:`; one with all hosts when there is none.
+pub fn split(run: &Run, play: &Play, hosts: &[String]) -> Result<Vec<Vec<String>>, Diagnostic> {
+    let mut sizes = Vec::new();
+    for written in &play.serial {
+        match render(run, play, written)? {
+            Value::List(items) => {
+                for item in items.iter() {
+                    sizes.push(size(item, hosts.len(), written)?);
+                }
+            }
+            value => sizes.push(size(&value, hosts.len(), written)?),
+        }
+    }
+    let Some(last) = sizes.last().copied() else { return Ok(vec![hosts.to_vec()]) };
+    let mut out = Vec::new();
+    let mut rest = hosts;
+    let mut sizes = sizes.into_iter();
+    while !rest.is_empty() {
+        let width = sizes.next().unwrap_or(last);
+        let width = if width == 0 { rest.len() } else { width.min(rest.len()) };
+        let (batch, others) = rest.split_at(width);
+        out.push(batch.to_vec());
+        rest = others;
+    }
+    Ok(out)
+}
+
+/// A batch's size: a number, or a share of the play's hosts rounded down but at least one. 0 means all.
+fn size(value: &Value, hosts: usize, written: &Written) -> Result<usize, Diagnostic> {
+    let words = text(value);
+    let words = words.trim();
+    let wrong = || {
+        Diagnostic::error(Some(written.origin.clone()), format!("`{words}` is no batch size"))
+            .help("a number of hosts, or a percentage such as \"10%\"")
+    };
+    match words.strip_suffix('%') {
+        Some(share) => {
+            let share: f64 = share.trim().parse().map_err(|_| wrong())?;
+            if !(0.0..=100.0).contains(&share) {
+                return Err(wrong());
+            }
+            Ok(((hosts as f64 * share / 100.0) as usize).max(1))
+        }
+        None => words.parse().map_err(|_| wrong()),
+    }
+}
+
+/// `max_fail_percentage`, if the play has one that can be read.
+pub fn max_fail(run: &Run, play: &Play) -> Option<f64> {
+    let written = play.max_fail_percentage.as_ref()?;
+    let value = render(run, play, written).ok()?;
+    text(&value).trim().trim_end_matches('%').parse().ok()
+}

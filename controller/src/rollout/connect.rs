@@ -1,0 +1,232 @@
+//! Connections of a host, and who works there.
+
+use super::host::HostRun;
+use super::memory::Connection;
+use super::outcome::Outcome;
+use super::run::{Run, text};
+use super::{flags, scope};
+use crate::event::Event;
+use crate::plan::PlannedTask;
+use crate::playbook::{Keywords, Written};
+use crate::session::{self, Notice, Session, SessionError, Target};
+use crate::template::{Place, Scope};
+use crate::yaml::Value;
+use luthier_protocol::message::{ControllerHello, StartChild, Stream};
+use luthier_protocol::name::HostName;
+use luthier_protocol::task::Identity;
+use luthier_protocol::{PROTOCOL_VERSION, Value as Json};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Why a task cannot be sent.
+pub enum ConnectError {
+    /// The host cannot be reached.
+    Session(SessionError),
+    /// What the playbook says of it makes no sense.
+    Input(String),
+}
+
+impl ConnectError {
+    /// As the task's outcome.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Session(error) if error.is_unreachable() => Outcome::unreachable(error.to_string()),
+            Self::Session(error) => Outcome::failed(error.to_string()),
+            Self::Input(message) => Outcome::failed(message.clone()),
+        }
+    }
+}
+
+/// The session of a host for a task, opened if need be, and the identity that carries the task out.
+pub async fn session(
+    walker: &HostRun,
+    task: &PlannedTask,
+    host: &str,
+    delegated: bool,
+    scope: &Scope,
+    place: &Place,
+) -> Result<(Session, Option<Identity>), ConnectError> {
+    let run = &walker.run;
+    // A delegated task connects as its delegate's variables say, but is who the task says.
+    let own = if delegated { scope::host(run, host) } else { scope.clone() };
+    let keywords = (!delegated).then_some(&task.keywords);
+    let target = target(run, keywords, &own, place, host)?;
+    let key = format!("{:?} {:?} {:?}", target.connection, target.user, target.port);
+    let memory = run.memory(host);
+    let mut connections = memory.connections.lock().await;
+    if !connections.contains_key(&key) {
+        let session = open(run, host, &target, memory.last_seq()).await.map_err(ConnectError::Session)?;
+        connections.insert(key.clone(), Connection { session, started: BTreeSet::new() });
+    }
+    let Some(connection) = connections.get_mut(&key) else {
+        return Err(ConnectError::Input("the connection was lost".into()));
+    };
+    let login = connection.session.agent().user.clone();
+    let child = escalate(run, &task.keywords, &own, scope, place, &login, &target)?;
+    let identity = child.as_ref().map(|child| child.identity.clone());
+    if let Some(child) = child
+        && connection.started.insert(child.identity.clone())
+    {
+        connection.session.start_child(child).await.map_err(ConnectError::Session)?;
+    }
+    memory.note(&target, identity.as_ref());
+    Ok((connection.session.clone(), identity))
+}
+
+/// Where and how a host is reached, from its variables and the keywords that hold.
+pub fn target(
+    run: &Arc<Run>,
+    keywords: Option<&Keywords>,
+    scope: &Scope,
+    place: &Place,
+    host: &str,
+) -> Result<Target, ConnectError> {
+    let lookup = variables(run, keywords, scope, place, host)?;
+    Target::from_vars(&HostName::from(host), &|name| lookup.get(name).cloned(), &run.defaults).map_err(ConnectError::Session)
+}
+
+/// Open a session under the limit on hosts worked on at once.
+pub async fn open(run: &Arc<Run>, host: &str, target: &Target, last_seq: u64) -> Result<Session, SessionError> {
+    let _permit = run.permits.acquire().await;
+    let hello = ControllerHello {
+        protocol: PROTOCOL_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        run: Some(run.id.clone()),
+        host: HostName::from(host),
+        first_seq: last_seq + 1,
+    };
+    let listener = {
+        let (run, host) = (Arc::clone(run), host.to_owned());
+        Arc::new(move |notice: Notice| listen(&run, &host, notice))
+    };
+    session::open(&run.sessions, target, hello, listener).await
+}
+
+fn listen(run: &Run, host: &str, notice: Notice) {
+    match notice {
+        Notice::State(state) => run.emit(Event::HostState { host: host.to_owned(), state: state.to_string() }),
+        Notice::Warning(message) => run.warn(Some(host), message),
+        Notice::Started { .. } => {}
+        Notice::Output { seq, stream, data } => {
+            let task = run.task_name(host, seq);
+            let stream = match stream {
+                Stream::Stdout => "stdout",
+                Stream::Stderr => "stderr",
+            };
+            let data = String::from_utf8_lossy(&data).into_owned();
+            run.emit(Event::Output { host: host.to_owned(), task, stream: stream.to_owned(), data });
+        }
+    }
+}
+
+/// Variables that say how to connect, rendered.
+fn variables(
+    run: &Arc<Run>,
+    keywords: Option<&Keywords>,
+    scope: &Scope,
+    place: &Place,
+    host: &str,
+) -> Result<HashMap<String, Json>, ConnectError> {
+    let mut out = HashMap::new();
+    let input = |name: &str, error: String| ConnectError::Input(format!("variable `{name}` of {host}: {error}"));
+    if let Some(keywords) = keywords {
+        let keywords = [
+            ("ansible_user", &keywords.remote_user),
+            ("ansible_port", &keywords.port),
+            ("ansible_connection", &keywords.connection),
+        ];
+        for (name, written) in keywords {
+            if let Some(written) = written {
+                let value = run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
+                out.insert(name.to_owned(), value.to_json());
+            }
+        }
+    }
+    for name in Target::VARIABLES {
+        if let Some(value) = scope.get(name) {
+            let value = run.engine.render(&value, scope, place).map_err(|error| input(name, error.to_string()))?;
+            out.insert((*name).to_owned(), value.to_json());
+        }
+    }
+    let local = matches!(host, "localhost" | "127.0.0.1");
+    if local && !out.contains_key("ansible_connection") && !out.contains_key("ansible_host") && !out.contains_key("ansible_port") {
+        out.insert("ansible_connection".into(), "local".into());
+    }
+    Ok(out)
+}
+
+/// Who carries a task out, and how to become that: `None` for the login user.
+pub fn escalate(
+    run: &Arc<Run>,
+    keywords: &Keywords,
+    own: &Scope,
+    scope: &Scope,
+    place: &Place,
+    login: &str,
+    target: &Target,
+) -> Result<Option<StartChild>, ConnectError> {
+    let variable = |names: &[&str]| -> Result<Option<Value>, ConnectError> {
+        for name in names {
+            if let Some(value) = own.get(name) {
+                let value = run.engine.render(&value, own, place);
+                return value.map(Some).map_err(|error| ConnectError::Input(format!("variable `{name}`: {error}")));
+            }
+        }
+        Ok(None)
+    };
+    let keyword = |written: &Option<Written>| -> Result<Option<Value>, ConnectError> {
+        let Some(written) = written else { return Ok(None) };
+        let value = run.engine.render(&written.value, scope, place);
+        value.map(Some).map_err(|error| ConnectError::Input(error.to_string()))
+    };
+    let options = &run.options.escalation;
+    let enabled = match variable(&["ansible_become"])?.or(keyword(&keywords.r#become)?) {
+        Some(value) => flags::of(&value).ok_or_else(|| ConnectError::Input("become must be yes or no".into()))?,
+        None => options.enabled,
+    };
+    if !enabled {
+        return Ok(None);
+    }
+    let choose = |found: Option<Value>, fallback: &Option<String>, default: &str| {
+        found.map(|value| text(&value)).or_else(|| fallback.clone()).unwrap_or_else(|| default.to_owned())
+    };
+    let user = variable(&["ansible_become_user"])?.or(keyword(&keywords.become_user)?);
+    let user = choose(user, &options.user, "root");
+    if user == login {
+        return Ok(None);
+    }
+    let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
+    let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
+    let program = variable(&["ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
+    let flags = variable(&["ansible_become_flags"])?.or(keyword(&keywords.become_flags)?).map(|value| text(&value));
+    let password = variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
+    Ok(Some(StartChild {
+        identity: Identity { user, method: method.clone() },
+        password: password.map(|value| text(&value)).or_else(|| options.password.clone()),
+        flags: flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+        program: choose(program, &None, &method),
+        agent_path: target.agent_path.clone(),
+    }))
+}
+
+/// Forget the connections of this host: one was lost.
+pub async fn forget(walker: &HostRun) {
+    walker.memory.connections.lock().await.clear();
+}
+
+/// Close every connection of the run.
+pub async fn close_all(run: &Run) {
+    let mut closing = tokio::task::JoinSet::new();
+    for (_, memory) in run.memories() {
+        let connections = std::mem::take(&mut *memory.connections.lock().await);
+        for (_, connection) in connections {
+            closing.spawn(connection.session.close());
+        }
+    }
+    while let Some(closed) = closing.join_next().await {
+        // A host that is lost while saying good-bye has done all its tasks; its journal says the rest.
+        if let Ok(Err(error)) = closed {
+            tracing::debug!("closing: {error}");
+        }
+    }
+}

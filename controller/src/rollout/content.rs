@@ -1,0 +1,166 @@
+//! Files a task brings along: `copy` and `template` read and render on the controller, the host gets bytes.
+
+use super::host::HostRun;
+use super::outcome::Outcome;
+use super::remote::Draft;
+use crate::event::EventStatus;
+use crate::plan::PlannedTask;
+use crate::session::ContentSource;
+use crate::template::{FileOptions, Place, Scope};
+use luthier_protocol::{Map, Value as Json};
+use std::path::{Path, PathBuf};
+
+/// The requests of a task: one, or one a file where a folder is copied.
+pub fn prepare(walker: &HostRun, task: &PlannedTask, params: Map, scope: &Scope, place: &Place) -> Result<Vec<Draft>, String> {
+    let module = task.entry.spec.name.to_string();
+    match module.as_str() {
+        "template" => template(walker, module, params, scope, place).map(|draft| vec![draft]),
+        "copy" => copy(module, params, place),
+        _ => Ok(vec![Draft { module, params, content: None, extra: Map::new() }]),
+    }
+}
+
+fn text<'a>(params: &'a Map, name: &str) -> Option<&'a str> {
+    params.get(name).and_then(Json::as_str)
+}
+
+/// A file named by `src`: absolute, or in `files/` or `templates/` of the role or playbook, or beside them.
+fn find(name: &str, part: &str, place: &Place) -> Result<PathBuf, String> {
+    let given = expand_home(name);
+    if given.is_absolute() {
+        return if given.exists() { Ok(given) } else { Err(format!("the file {name} was not found on the controller")) };
+    }
+    let mut tried = Vec::new();
+    for folder in &place.search {
+        for candidate in [folder.join(part).join(&given), folder.join(&given)] {
+            if candidate.exists() {
+                return Ok(candidate);
+            }
+            tried.push(candidate.display().to_string());
+        }
+    }
+    Err(format!("the file `{name}` was not found on the controller (looked at {})", tried.join(", ")))
+}
+
+fn expand_home(name: &str) -> PathBuf {
+    match (name.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => PathBuf::from(name),
+    }
+}
+
+fn basename(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn template(walker: &HostRun, module: String, mut params: Map, scope: &Scope, place: &Place) -> Result<Draft, String> {
+    let Some(name) = text(&params, "src") else { return Err("template needs `src`".into()) };
+    let path = find(name, "templates", place)?;
+    let source = std::fs::read(&path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    let source = String::from_utf8(source).map_err(|_| format!("the template {} is not UTF-8", path.display()))?;
+    let options = FileOptions::from_params(&params)?;
+    let text = walker.run.engine.file(&source, &path, &options, scope, place).map_err(|error| error.to_string())?;
+    params.insert("_original_basename".into(), basename(&path).into());
+    preserve(&mut params, &path)?;
+    Ok(Draft { module, params, content: Some(ContentSource::Bytes(text.into_bytes().into())), extra: Map::new() })
+}
+
+fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, String> {
+    if params.get("remote_src").and_then(Json::as_bool) == Some(true) && params.contains_key("src") {
+        return Ok(vec![Draft { module, params, content: None, extra: Map::new() }]);
+    }
+    if let Some(content) = params.shift_remove("content") {
+        if params.contains_key("src") {
+            return Err("copy takes only one of src, content".into());
+        }
+        // A mapping or list given as content is written as JSON.
+        let bytes = match content {
+            Json::String(text) => text.into_bytes(),
+            Json::Null => Vec::new(),
+            other => serde_json::to_vec(&other).map_err(|error| error.to_string())?,
+        };
+        let content = Some(ContentSource::Bytes(bytes.into()));
+        return Ok(vec![Draft { module, params, content, extra: Map::new() }]);
+    }
+    let Some(name) = text(&params, "src").map(str::to_owned) else {
+        return Err("copy needs one of src, content".into());
+    };
+    let path = find(&name, "files", place)?;
+    if path.is_dir() {
+        return folder(&module, &params, &path, name.ends_with('/'));
+    }
+    params.insert("_original_basename".into(), basename(&path).into());
+    preserve(&mut params, &path)?;
+    Ok(vec![Draft { module, params, content: Some(ContentSource::File(path)), extra: Map::new() }])
+}
+
+/// `mode: preserve` takes the file's own mode.
+fn preserve(params: &mut Map, path: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    if text(params, "mode") == Some("preserve") {
+        let metadata = std::fs::metadata(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+        params.insert("mode".into(), format!("{:04o}", metadata.permissions().mode() & 0o7777).into());
+    }
+    Ok(())
+}
+
+/// A folder: its folders first, then its files. With a final `/` its content goes into `dest`, else the folder itself.
+fn folder(module: &str, params: &Map, path: &Path, content_only: bool) -> Result<Vec<Draft>, String> {
+    let dest = text(params, "dest").unwrap_or_default().trim_end_matches('/').to_owned();
+    let base = if content_only { dest } else { format!("{dest}/{}", basename(path)) };
+    let mut drafts = vec![directory(params, &base)];
+    walk(path, &base, module, params, &mut drafts)?;
+    Ok(drafts)
+}
+
+fn directory(params: &Map, path: &str) -> Draft {
+    let mut of_directory = Map::new();
+    of_directory.insert("path".into(), path.into());
+    of_directory.insert("state".into(), "directory".into());
+    for (from, to) in [("directory_mode", "mode"), ("owner", "owner"), ("group", "group")] {
+        if let Some(value) = params.get(from) {
+            of_directory.insert(to.into(), value.clone());
+        }
+    }
+    Draft { module: "file".into(), params: of_directory, content: None, extra: Map::new() }
+}
+
+fn walk(path: &Path, dest: &str, module: &str, params: &Map, drafts: &mut Vec<Draft>) -> Result<(), String> {
+    let wrong = |error: std::io::Error| format!("failed to read {}: {error}", path.display());
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(path).map_err(wrong)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrong)?;
+    entries.sort();
+    for entry in entries {
+        let target = format!("{dest}/{}", basename(&entry));
+        if entry.is_dir() {
+            drafts.push(directory(params, &target));
+            walk(&entry, &target, module, params, drafts)?;
+            continue;
+        }
+        let mut of_file = params.clone();
+        of_file.insert("dest".into(), target.into());
+        of_file.shift_remove("directory_mode");
+        preserve(&mut of_file, &entry)?;
+        drafts.push(Draft {
+            module: module.to_owned(),
+            params: of_file,
+            content: Some(ContentSource::File(entry)),
+            extra: Map::new(),
+        });
+    }
+    Ok(())
+}
+
+/// One result of many requests.
+pub fn merge(outcomes: Vec<Outcome>) -> Outcome {
+    let worst = |status: EventStatus| outcomes.iter().find(|outcome| outcome.status == status).cloned();
+    if let Some(bad) = worst(EventStatus::Unreachable).or_else(|| worst(EventStatus::Failed)) {
+        return bad;
+    }
+    let changed = outcomes.iter().any(|outcome| outcome.status == EventStatus::Changed);
+    let mut merged = outcomes.first().cloned().unwrap_or_else(|| Outcome::ok(Map::new()));
+    merged.status = if changed { EventStatus::Changed } else { EventStatus::Ok };
+    merged.duration_us = outcomes.iter().map(|outcome| outcome.duration_us).sum();
+    merged.diff = outcomes.into_iter().flat_map(|outcome| outcome.diff).collect();
+    merged
+}

@@ -1,0 +1,41 @@
+//! The whole run: play after play, and how it ended.
+
+use super::connect;
+use super::play::{self, PlayEnd};
+use super::run::Run;
+use crate::event::Recap;
+use crate::plan::PlannedPlay;
+use crate::yaml::Diagnostic;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// How a run ended.
+#[derive(Debug, Clone, Default)]
+pub struct RunEnd {
+    /// Counts by host.
+    pub recap: BTreeMap<String, Recap>,
+    /// It was interrupted.
+    pub interrupted: bool,
+    /// Something other than a task failed, for all hosts (a play's `hosts` that cannot be rendered).
+    pub errors: Vec<Diagnostic>,
+}
+
+/// Carry out every play. Connections are kept from play to play and closed at the end.
+pub async fn carry_out(run: &Arc<Run>, plays: Vec<PlannedPlay>) -> RunEnd {
+    let mut failed = HashSet::new();
+    let mut end = RunEnd::default();
+    for planned in plays {
+        match play::play(run, &Arc::new(planned), &mut failed).await {
+            Ok(PlayEnd::Next) if !run.is_stopping() => {}
+            Ok(_) => break,
+            Err(error) => {
+                end.errors.push(error);
+                break;
+            }
+        }
+    }
+    connect::close_all(run).await;
+    end.recap = run.recap();
+    end.interrupted = run.is_stopping();
+    end
+}

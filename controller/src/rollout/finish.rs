@@ -1,0 +1,234 @@
+//! The second half of a task: await its items, judge them, tell them, register, notify.
+
+use super::host::{Flow, HostRun, Shared};
+use super::outcome::{self, Outcome};
+use super::start::{Progress, Started};
+use super::{looping, remote, run::text, verdict};
+use crate::event::{Event, EventStatus, TaskEvent};
+use crate::plan::PlannedTask;
+use crate::template::{Place, Scope};
+use crate::yaml::{Value, ValueMap};
+use luthier_protocol::{Map, Value as Json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl HostRun {
+    /// Await a started task and take its consequences.
+    pub async fn finish(&mut self, started: Started) -> Flow {
+        self.conclude(started).await.0
+    }
+
+    /// Like [`HostRun::finish`], and hand out what became of the items.
+    pub async fn conclude(&mut self, started: Started) -> (Flow, Vec<Outcome>) {
+        let place = self.run.place(&started.task.task);
+        let mut outcomes = Vec::with_capacity(started.items.len());
+        let Started { task, name, items, looped, no_log, ignore_errors, ignore_unreachable, diff, delegate } = started;
+        let mut last_scope = None;
+        for mut item in items {
+            remote::settle(self, &mut item).await;
+            let Progress::Done(mut outcome) = item.progress else { continue };
+            outcome.item = item.item;
+            outcome.label = item.label;
+            if task.task.until.is_none() {
+                verdict::apply(&self.run.engine, &task.task, &item.scope, &place, &mut outcome);
+            }
+            last_scope = Some(item.scope);
+            outcomes.push(outcome);
+        }
+        let telling = Telling { name, looped, no_log, ignore_errors, ignore_unreachable, diff, delegate };
+        let flow = self.conclude_outcomes(&task, &outcomes, &telling, last_scope.unwrap_or_default(), &place).await;
+        (flow, outcomes)
+    }
+
+    /// Take the result of a `run_once` task that another host carried out.
+    pub fn adopt(&mut self, task: &Arc<PlannedTask>, shared: &Shared) -> Flow {
+        let whole = whole(task, shared);
+        self.register(task, &whole);
+        // A failure of the one is a failure of all; it was told once.
+        match whole.status {
+            EventStatus::Failed | EventStatus::Unreachable if task.keywords.ignore_errors.is_none() => {
+                self.batch.lose(&self.host);
+                Flow::Failed
+            }
+            _ => Flow::Next,
+        }
+    }
+
+    async fn conclude_outcomes(
+        &mut self,
+        task: &Arc<PlannedTask>,
+        outcomes: &[Outcome],
+        telling: &Telling,
+        scope: Scope,
+        place: &Place,
+    ) -> Flow {
+        for outcome in outcomes {
+            if telling.looped {
+                self.tell(task, outcome, telling, outcome.item.as_ref());
+            }
+            self.take_facts(task, outcome, telling);
+        }
+        let whole = whole(task, outcomes);
+        self.register(task, &whole);
+        self.tell(task, &whole, telling, None);
+        if whole.status == EventStatus::Changed {
+            self.notify_all(task, &scope, place);
+        }
+        match whole.status {
+            EventStatus::Unreachable if telling.ignore_unreachable => Flow::Next,
+            EventStatus::Unreachable => {
+                self.batch.lose(&self.host);
+                self.stop_all_if_fatal(task);
+                Flow::Unreachable
+            }
+            EventStatus::Failed if !telling.ignore_errors => {
+                self.failed(task, &whole, &telling.name);
+                Flow::Failed
+            }
+            _ => Flow::Next,
+        }
+    }
+
+    fn failed(&mut self, task: &PlannedTask, whole: &Outcome, name: &str) {
+        self.failure = Some((name.to_owned(), Value::from_json(&Json::Object(whole.registered(None)))));
+        if self.rescues == 0 {
+            self.batch.lose(&self.host);
+            self.stop_all_if_fatal(task);
+        }
+    }
+
+    /// `any_errors_fatal`: nobody starts a further task.
+    fn stop_all_if_fatal(&self, task: &PlannedTask) {
+        if task.keywords.any_errors_fatal.as_ref().is_some_and(|flag| flag.value == Value::Bool(true)) {
+            self.batch.halted.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn register(&self, task: &PlannedTask, whole: &Outcome) {
+        if let Some(name) = &task.task.register {
+            self.memory.set(name, Value::from_json(&Json::Object(whole.registered(None))));
+        }
+    }
+
+    /// `ansible_facts` in a result become variables of the host (or of the one it was delegated to, where asked for).
+    fn take_facts(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling) {
+        let Some(facts) = outcome.result.get("ansible_facts") else { return };
+        if outcome.is_failure() || matches!(&*task.entry.spec.name, "set_fact" | "include_vars") {
+            return;
+        }
+        if let Value::Map(facts) = Value::from_json(facts) {
+            let to_delegate = task.keywords.delegate_facts.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
+            match &telling.delegate {
+                Some(delegate) if to_delegate => self.run.memory(delegate).add_facts(&facts),
+                _ => self.memory.add_facts(&facts),
+            }
+        }
+    }
+
+    fn tell(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling, item: Option<&Value>) {
+        let ignored = match outcome.status {
+            EventStatus::Failed => telling.ignore_errors,
+            EventStatus::Unreachable => telling.ignore_unreachable,
+            _ => false,
+        };
+        let variable = task.task.looped.as_ref().map(|looped| looping::variable(&looped.control));
+        let mut result = if item.is_some() { outcome.registered(variable) } else { outcome.registered(None) };
+        let mut shown = item.map(Value::to_json);
+        if telling.no_log {
+            result = censored(&result);
+            shown = shown.map(|_| Json::from("(censored due to no_log)"));
+        } else if let Some(label) = &outcome.label {
+            result.insert("_ansible_item_label".into(), label.to_json());
+        }
+        self.run.emit(Event::TaskResult(Box::new(TaskEvent {
+            play: self.batch.name.clone(),
+            task: telling.name.clone(),
+            action: task.entry.full_name().to_owned(),
+            host: self.host.clone(),
+            item: shown,
+            status: outcome.status,
+            ignored,
+            rescued: false,
+            handler: task.handler,
+            result,
+            diff: if telling.diff && !telling.no_log { outcome.diff.clone() } else { Vec::new() },
+            duration_ms: outcome.duration_us / 1000,
+        })));
+    }
+
+    /// Notify the handlers a changed task names.
+    fn notify_all(&mut self, task: &PlannedTask, scope: &Scope, place: &Place) {
+        for written in &task.task.notify {
+            let topics = match self.run.engine.render(&written.value, scope, place) {
+                Ok(Value::List(items)) => items.iter().map(text).collect(),
+                Ok(value) => vec![text(&value)],
+                Err(error) => {
+                    self.run.warn(Some(&self.host), format!("{}: notify: {error}", written.origin));
+                    continue;
+                }
+            };
+            for topic in topics {
+                let run = Arc::clone(&self.run);
+                let names = |handler: &PlannedTask| handler_name(&run, handler, scope, place);
+                if !self.notify(&topic, &names) {
+                    let message = format!("{}: there is no handler `{topic}`", written.origin);
+                    self.run.warn(Some(&self.host), message);
+                    self.missing_handler = Some(topic);
+                }
+            }
+        }
+    }
+}
+
+/// A handler's name, rendered where it is a template.
+fn handler_name(run: &super::run::Run, handler: &PlannedTask, scope: &Scope, place: &Place) -> String {
+    match &handler.task.name {
+        Some(name) if name.value.has_template() => {
+            run.engine.render(&name.value, scope, place).map(|value| text(&value)).unwrap_or_default()
+        }
+        _ => handler.bare_name(),
+    }
+}
+
+/// How a task's results are told.
+struct Telling {
+    name: String,
+    looped: bool,
+    no_log: bool,
+    ignore_errors: bool,
+    ignore_unreachable: bool,
+    diff: bool,
+    delegate: Option<String>,
+}
+
+/// The result of the whole task.
+fn whole(task: &PlannedTask, outcomes: &[Outcome]) -> Outcome {
+    match (&task.task.looped, outcomes) {
+        (Some(looped), _) if outcomes.iter().all(|outcome| outcome.item.is_some()) => {
+            outcome::combine(outcomes, looping::variable(&looped.control))
+        }
+        (_, [only, ..]) => only.clone(),
+        (_, []) => Outcome::skipped("no items"),
+    }
+}
+
+/// What `no_log` leaves of a result.
+fn censored(result: &Map) -> Map {
+    let mut out = Map::new();
+    let text = "the output has been hidden due to the fact that 'no_log: true' was specified for this result";
+    out.insert("censored".into(), text.into());
+    for key in ["changed", "failed", "skipped", "unreachable", "attempts"] {
+        if let Some(value) = result.get(key) {
+            out.insert(key.into(), value.clone());
+        }
+    }
+    out
+}
+
+/// Variables of a mapping that a result carries.
+pub fn mapping(value: &Json) -> ValueMap {
+    match Value::from_json(value) {
+        Value::Map(map) => (*map).clone(),
+        _ => ValueMap::new(),
+    }
+}

@@ -1,0 +1,351 @@
+//! One host's way through a play: it walks the tree of blocks and tasks, keeps step with the others, and holds what was
+//! sent ahead.
+
+use super::lockstep::Position;
+use super::memory::HostMemory;
+use super::outcome::Outcome;
+use super::play::Batch;
+use super::run::Run;
+use super::start::Started;
+use crate::plan::{PlannedBlock, PlannedStep, PlannedTask};
+use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Results a `run_once` task shares with all hosts.
+pub type Shared = Arc<Vec<Outcome>>;
+
+/// Where a host's list goes after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// To the next step.
+    Next,
+    /// A task failed: to the `rescue`, or to the end.
+    Failed,
+    /// The host is lost.
+    Unreachable,
+    /// To the end, without a failure (`meta: end_host`, `end_play`, `end_batch`).
+    End,
+    /// To the end of the role (`meta: end_role`).
+    EndRole,
+}
+
+/// A task of the walk, and what became of its name.
+pub struct HostRun {
+    /// What all hosts share.
+    pub run: Arc<Run>,
+    /// The batch.
+    pub batch: Arc<Batch>,
+    /// This host's number in the batch.
+    pub index: usize,
+    /// Its name.
+    pub host: String,
+    /// What is known of it.
+    pub memory: Arc<HostMemory>,
+    /// Where it stands.
+    pub position: Position,
+    /// Handlers that were notified, by their number.
+    pub notified: BTreeSet<usize>,
+    /// Tasks sent ahead whose results are awaited, oldest first.
+    pub ahead: VecDeque<Started>,
+    /// Roles that ran, by name and parameters.
+    pub roles_done: Vec<Arc<crate::playbook::Role>>,
+    /// The failure a `rescue` may look at.
+    pub failure: Option<(String, crate::yaml::Value)>,
+    /// Inside how many blocks with a `rescue`: a failure there is not the host's end.
+    pub rescues: usize,
+    /// `--start-at-task` has not been reached.
+    pub waiting_for_start: bool,
+    /// Host whose variables `set_fact` sets, where that is another (`delegate_facts`).
+    pub fact_target: Option<String>,
+    /// A handler was notified that does not exist: the run ends as failed.
+    pub missing_handler: Option<String>,
+    /// This host speaks for all at this step.
+    pub leader: bool,
+}
+
+type Walk<'a> = Pin<Box<dyn Future<Output = Flow> + Send + 'a>>;
+
+impl HostRun {
+    /// A host before the first step.
+    pub fn new(run: Arc<Run>, batch: Arc<Batch>, index: usize, host: String) -> Self {
+        let memory = run.memory(&host);
+        let waiting_for_start = run.options.start_at.is_some();
+        Self {
+            run,
+            batch,
+            index,
+            host,
+            memory,
+            position: Position::new(),
+            notified: BTreeSet::new(),
+            ahead: VecDeque::new(),
+            roles_done: Vec::new(),
+            failure: None,
+            rescues: 0,
+            waiting_for_start,
+            fact_target: None,
+            missing_handler: None,
+            leader: false,
+        }
+    }
+
+    /// The whole play.
+    pub async fn walk(mut self) {
+        let flow = self.sections().await;
+        if matches!(flow, Flow::Failed | Flow::Unreachable) {
+            self.batch.lose(&self.host);
+        }
+        if let Some(lockstep) = &self.batch.lockstep {
+            lockstep.leave(self.index, &self.position);
+        }
+    }
+
+    async fn sections(&mut self) -> Flow {
+        let planned = Arc::clone(&self.batch.planned);
+        let mut flow = self.gather().await;
+        for (number, section) in planned.sections.iter().enumerate() {
+            if flow != Flow::Next {
+                break;
+            }
+            let base = vec![number as u32 + 1];
+            flow = self.steps(&section.steps, &base).await;
+            flow = self.drain().await.then(flow);
+            let forced = self.run.options.force_handlers || self.forces_handlers();
+            if flow == Flow::Next || (flow == Flow::Failed && forced) {
+                let handlers = self.flush(&[number as u32 + 1, u32::MAX]).await;
+                flow = flow.then_worse(handlers);
+            }
+        }
+        flow
+    }
+
+    fn forces_handlers(&self) -> bool {
+        let play = &self.batch.planned.play;
+        play.force_handlers.as_ref().is_some_and(|flag| flag.value == crate::yaml::Value::Bool(true))
+    }
+
+    /// Steps of one list, in order.
+    pub fn steps<'a>(&'a mut self, steps: &'a [PlannedStep], base: &'a [u32]) -> Walk<'a> {
+        Box::pin(async move {
+            for (number, step) in steps.iter().enumerate() {
+                let position = extend(base, number as u32);
+                let flow = match step {
+                    PlannedStep::Task(task) => self.step(task, position).await,
+                    PlannedStep::Block(block) => self.block(block, &position).await,
+                };
+                if flow != Flow::Next {
+                    // What was sent ahead of a failure never ran; after an end it did and is still told.
+                    return self.drain().await.then(flow);
+                }
+            }
+            Flow::Next
+        })
+    }
+
+    fn block<'a>(&'a mut self, block: &'a Arc<PlannedBlock>, base: &'a [u32]) -> Walk<'a> {
+        Box::pin(async move {
+            if let Some(role) = &block.role
+                && !self.enter_role(role)
+            {
+                return Flow::Next;
+            }
+            let guarded = !block.rescue.is_empty() || !block.always.is_empty();
+            if guarded {
+                // A failure inside must not reach tasks that were sent ahead from before.
+                let flow = self.drain().await;
+                if flow != Flow::Next {
+                    return flow;
+                }
+            }
+            let rescued = !block.rescue.is_empty();
+            self.rescues += usize::from(rescued);
+            let mut flow = self.steps(&block.body, &extend(base, 0)).await;
+            if guarded {
+                flow = self.drain().await.then(flow);
+            }
+            self.rescues -= usize::from(rescued);
+            if flow == Flow::Failed && rescued && !self.batch.halted.load(Ordering::SeqCst) {
+                self.run.rescued(&self.host);
+                self.publish_failure();
+                flow = self.steps(&block.rescue, &extend(base, 1)).await;
+                flow = self.drain().await.then(flow);
+            }
+            if !block.always.is_empty() && flow != Flow::Unreachable {
+                let after = self.steps(&block.always, &extend(base, 2)).await;
+                let after = self.drain().await.then(after);
+                flow = flow.then_worse(after);
+            }
+            if flow == Flow::EndRole && block.role.is_some() { Flow::Next } else { flow }
+        })
+    }
+
+    /// Whether a role has to run: one with the same parameters runs once in a play.
+    fn enter_role(&mut self, role: &Arc<crate::playbook::Role>) -> bool {
+        let same = |known: &Arc<crate::playbook::Role>| known.path == role.path && known.params == role.params;
+        if !role.duplicates && role.once && self.roles_done.iter().any(same) {
+            return false;
+        }
+        self.roles_done.push(Arc::clone(role));
+        true
+    }
+
+    /// `ansible_failed_task` and `ansible_failed_result` for the rescue.
+    fn publish_failure(&mut self) {
+        use crate::yaml::{Key, Value, ValueMap};
+        if let Some((name, result)) = self.failure.take() {
+            let mut task = ValueMap::new();
+            task.insert(Key::from("name"), Value::from(name));
+            self.memory.set("ansible_failed_task", Value::map(task));
+            self.memory.set("ansible_failed_result", result);
+        }
+    }
+
+    /// One task: wait for the others where the strategy says so, then carry it out.
+    async fn step(&mut self, task: &Arc<PlannedTask>, position: Position) -> Flow {
+        if self.waiting_for_start {
+            if !self.is_start(task) {
+                return Flow::Next;
+            }
+            self.waiting_for_start = false;
+        }
+        match self.arrive(position).await {
+            Flow::Next => self.task(task).await,
+            flow => flow,
+        }
+    }
+
+    fn is_start(&self, task: &PlannedTask) -> bool {
+        let Some(wanted) = &self.run.options.start_at else { return true };
+        let bare = task.bare_name();
+        let full = task.full_name(&bare);
+        bare == *wanted || full == *wanted || glob(wanted, &bare) || glob(wanted, &full)
+    }
+
+    /// Take a position, keeping step with the others.
+    pub async fn arrive(&mut self, position: Position) -> Flow {
+        self.leader = self.batch.hosts.first() == Some(&self.host);
+        if let Some(lockstep) = &self.batch.lockstep {
+            self.leader = lockstep.reach(self.index, &self.position, &position).await;
+        }
+        self.position = position;
+        self.batch.judge(&self.run);
+        if self.run.is_stopping() {
+            return Flow::End;
+        }
+        if self.batch.halted.load(Ordering::SeqCst) { Flow::End } else { Flow::Next }
+    }
+
+    /// Run the handlers that were notified, in the order they are defined.
+    pub fn flush<'a>(&'a mut self, base: &'a [u32]) -> Walk<'a> {
+        Box::pin(async move {
+            let flow = self.drain().await;
+            if flow != Flow::Next {
+                return flow;
+            }
+            let mut done: BTreeSet<usize> = BTreeSet::new();
+            loop {
+                // A handler may notify another that comes later in the list.
+                let next = self.notified.iter().copied().find(|number| !done.contains(number));
+                let Some(number) = next else { break };
+                self.notified.remove(&number);
+                done.insert(number);
+                let handlers = self.batch.handlers();
+                let Some(handler) = handlers.get(number).cloned() else { continue };
+                let flow = match self.arrive(extend(base, number as u32)).await {
+                    Flow::Next => self.task(&handler).await,
+                    flow => flow,
+                };
+                let flow = self.drain().await.then(flow);
+                if flow != Flow::Next {
+                    return flow;
+                }
+            }
+            Flow::Next
+        })
+    }
+
+    /// Notify every handler of a name or topic. False when there is none.
+    pub fn notify(&mut self, topic: &str, names: &dyn Fn(&PlannedTask) -> String) -> bool {
+        let handlers = self.batch.handlers();
+        let mut found = false;
+        // Of several with one name the last defined counts; a topic reaches all who listen.
+        let by_name = handlers.iter().rposition(|handler| {
+            let name = names(handler);
+            handler.task.name.is_some() && (name == topic || handler.full_name(&name) == topic)
+        });
+        if let Some(number) = by_name {
+            self.notified.insert(number);
+            found = true;
+        }
+        for (number, handler) in handlers.iter().enumerate() {
+            if handler.task.listen.iter().any(|listen| listen == topic) {
+                self.notified.insert(number);
+                found = true;
+            }
+        }
+        found
+    }
+}
+
+impl Flow {
+    /// `self` if it already is an end, else `next`.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        if self == Self::Next { next } else { self }
+    }
+
+    /// The graver of two.
+    #[must_use]
+    pub fn then_worse(self, other: Self) -> Self {
+        let rank = |flow: Self| match flow {
+            Self::Next => 0,
+            Self::EndRole => 1,
+            Self::End => 2,
+            Self::Failed => 3,
+            Self::Unreachable => 4,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+fn extend(base: &[u32], number: u32) -> Position {
+    let mut position = Vec::with_capacity(base.len() + 1);
+    position.extend_from_slice(base);
+    position.push(number);
+    position
+}
+
+/// Shell pattern with `*` only, as `--start-at-task` takes it.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    if !pattern.contains('*') {
+        return rest.is_empty();
+    }
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_match_anything() {
+        assert!(glob("Set*", "Set huge pages"));
+        assert!(glob("*pages", "Set huge pages"));
+        assert!(glob("S*g*s", "Set huge pages"));
+        assert!(!glob("Set", "Set huge pages"));
+    }
+}

@@ -1,0 +1,242 @@
+//! One play: its batches of hosts, one after another; in a batch every host at once.
+
+use super::host::HostRun;
+use super::lockstep::{Lockstep, Position};
+use super::run::{Run, text};
+use super::{batches, scope, vars_files};
+use crate::event::Event;
+use crate::plan::{PlannedPlay, PlannedTask};
+use crate::playbook::{Role, Strategy};
+use crate::yaml::{Diagnostic, Value, ValueMap};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How a play ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlayEnd {
+    /// Go on with the next play.
+    Next,
+    /// No host is left, or a limit on failures was exceeded: the run ends.
+    Stop,
+}
+
+/// Hosts that go through a play together.
+pub struct Batch {
+    /// The play.
+    pub planned: Arc<PlannedPlay>,
+    /// Its name, rendered.
+    pub name: String,
+    /// The hosts of this batch, in order.
+    pub hosts: Vec<String>,
+    /// The hosts of the whole play, in order.
+    pub all_hosts: Vec<String>,
+    /// The barrier; `None` under `strategy: free`.
+    pub lockstep: Option<Lockstep>,
+    /// Results of `run_once` tasks, by position.
+    pub once: Mutex<HashMap<Position, watch::Sender<Option<super::host::Shared>>>>,
+    /// No further task starts: a limit on failures was exceeded, or `meta: end_play`.
+    pub halted: AtomicBool,
+    /// Hosts whose list goes on.
+    lost: Mutex<HashSet<String>>,
+    announced: Mutex<HashSet<Position>>,
+    roles: Mutex<Arc<Vec<Arc<Role>>>>,
+    handlers: Mutex<Arc<Vec<Arc<PlannedTask>>>>,
+    throttles: Mutex<HashMap<Position, Arc<tokio::sync::Semaphore>>>,
+    file_variables: HashMap<String, Arc<ValueMap>>,
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Batch {
+    /// Static roles of the play and those that includes made public.
+    pub fn roles(&self) -> Arc<Vec<Arc<Role>>> {
+        Arc::clone(&guard(&self.roles))
+    }
+
+    /// An include made a role's variables public.
+    pub fn add_role(&self, role: &Arc<Role>) {
+        let mut roles = guard(&self.roles);
+        Arc::make_mut(&mut roles).push(Arc::clone(role));
+    }
+
+    /// Handlers in the order they run.
+    pub fn handlers(&self) -> Arc<Vec<Arc<PlannedTask>>> {
+        Arc::clone(&guard(&self.handlers))
+    }
+
+    /// An include brought handlers in.
+    pub fn add_handlers(&self, new: Vec<Arc<PlannedTask>>) {
+        let mut handlers = guard(&self.handlers);
+        let known: HashSet<_> = handlers.iter().map(|task| task.task.origin.clone()).collect();
+        let new = new.into_iter().filter(|task| !known.contains(&task.task.origin));
+        Arc::make_mut(&mut handlers).extend(new);
+    }
+
+    /// What `vars_files` gives a host.
+    pub fn file_variables(&self, host: &str) -> Arc<ValueMap> {
+        self.file_variables.get(host).cloned().unwrap_or_default()
+    }
+
+    /// Hosts of the play that have neither failed nor been lost.
+    pub fn alive(&self) -> Vec<String> {
+        let lost = guard(&self.lost);
+        self.all_hosts.iter().filter(|host| !lost.contains(*host)).cloned().collect()
+    }
+
+    /// A host failed or was lost.
+    pub fn lose(&self, host: &str) {
+        guard(&self.lost).insert(host.to_owned());
+    }
+
+    /// A host's errors were cleared.
+    pub fn regain(&self, host: &str) {
+        guard(&self.lost).remove(host);
+    }
+
+    /// Hosts of this batch that failed or were lost.
+    pub fn lost(&self) -> HashSet<String> {
+        guard(&self.lost).clone()
+    }
+
+    /// True for the first who asks about a position: it announces the task.
+    pub fn announce(&self, position: &Position) -> bool {
+        guard(&self.announced).insert(position.clone())
+    }
+
+    /// The semaphore of a task with `throttle`.
+    pub fn throttle(&self, position: &Position, width: usize) -> Arc<tokio::sync::Semaphore> {
+        let mut throttles = guard(&self.throttles);
+        let semaphore = throttles.entry(position.clone()).or_insert_with(|| Arc::new(tokio::sync::Semaphore::new(width)));
+        Arc::clone(semaphore)
+    }
+
+    /// The channel of a `run_once` task's result.
+    pub fn once(&self, position: &Position) -> watch::Sender<Option<super::host::Shared>> {
+        guard(&self.once).entry(position.clone()).or_insert_with(|| watch::Sender::new(None)).clone()
+    }
+
+    /// Whether the failures so far are too many for anybody to go on.
+    pub fn judge(&self, run: &Run) {
+        let lost = guard(&self.lost).len();
+        if lost == 0 {
+            return;
+        }
+        if let Some(limit) = batches::max_fail(run, &self.planned.play) {
+            let share = lost as f64 * 100.0 / self.hosts.len().max(1) as f64;
+            if share > limit {
+                self.halted.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+/// Carry out a play. `failed` are hosts earlier plays lost; they take no part, and new ones are added.
+pub async fn play(run: &Arc<Run>, planned: &Arc<PlannedPlay>, failed: &mut HashSet<String>) -> Result<PlayEnd, Diagnostic> {
+    let hosts = batches::hosts(run, planned)?;
+    let name = name(run, planned);
+    let hosts: Vec<String> = hosts.into_iter().filter(|host| !failed.contains(host)).collect();
+    run.emit(Event::PlayStarted { play: name.clone(), hosts: hosts.clone() });
+    if hosts.is_empty() {
+        let every = run.memories().len();
+        if failed.is_empty() || every == 0 {
+            run.warn(None, format!("play `{name}` has no hosts"));
+        }
+        return Ok(PlayEnd::Next);
+    }
+    let mut first = true;
+    for part in batches::split(run, &planned.play, &hosts)? {
+        if run.is_stopping() {
+            return Ok(PlayEnd::Stop);
+        }
+        if !first {
+            run.emit(Event::PlayStarted { play: name.clone(), hosts: part.clone() });
+        }
+        first = false;
+        let batch = batch(run, planned, &name, part, &hosts)?;
+        let batch = carry_out(run, batch).await;
+        let lost = batch.lost();
+        failed.extend(lost.iter().cloned());
+        let whole_batch = batch.hosts.iter().all(|host| lost.contains(host));
+        if whole_batch || too_many(run, &batch, &lost) {
+            return Ok(PlayEnd::Stop);
+        }
+    }
+    Ok(PlayEnd::Next)
+}
+
+/// Whether a batch's failures forbid the next batch.
+fn too_many(run: &Run, batch: &Batch, lost: &HashSet<String>) -> bool {
+    let fatal = batch.planned.play.keywords.any_errors_fatal.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
+    if fatal && !lost.is_empty() {
+        return true;
+    }
+    let share = lost.len() as f64 * 100.0 / batch.hosts.len().max(1) as f64;
+    batches::max_fail(run, &batch.planned.play).is_some_and(|limit| share > limit)
+}
+
+fn name(run: &Arc<Run>, planned: &PlannedPlay) -> String {
+    let mut scope = crate::template::Scope::new();
+    scope.push(Arc::clone(&run.options.extra));
+    for layer in &planned.play.keywords.vars {
+        scope.push(Arc::clone(layer));
+    }
+    let place = crate::template::Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
+    let render = |value: &Value| run.engine.render(value, &scope, &place).ok().map(|value| text(&value));
+    let named = planned.play.name.as_ref().and_then(|name| render(&name.value)).filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| planned.pattern())
+}
+
+fn batch(
+    run: &Arc<Run>,
+    planned: &Arc<PlannedPlay>,
+    name: &str,
+    hosts: Vec<String>,
+    all: &[String],
+) -> Result<Batch, Diagnostic> {
+    let lockstep = (planned.play.strategy == Strategy::Linear).then(|| Lockstep::new(hosts.len()));
+    let mut batch = Batch {
+        planned: Arc::clone(planned),
+        name: name.to_owned(),
+        all_hosts: all.to_vec(),
+        lockstep,
+        once: Mutex::default(),
+        halted: AtomicBool::new(false),
+        lost: Mutex::default(),
+        announced: Mutex::default(),
+        roles: Mutex::new(Arc::new(planned.play.known_roles.clone())),
+        handlers: Mutex::new(Arc::new(planned.handlers.clone())),
+        throttles: Mutex::default(),
+        file_variables: HashMap::new(),
+        hosts,
+    };
+    if !planned.play.vars_files.is_empty() {
+        for host in &batch.hosts {
+            let scope = scope::host(run, host);
+            let variables = vars_files::read(run, &planned.play, &scope)?;
+            batch.file_variables.insert(host.clone(), Arc::new(variables));
+        }
+    }
+    Ok(batch)
+}
+
+/// All hosts of a batch at once, each a task of its own.
+async fn carry_out(run: &Arc<Run>, batch: Batch) -> Arc<Batch> {
+    let batch = Arc::new(batch);
+    let mut hosts = JoinSet::new();
+    for (index, host) in batch.hosts.iter().enumerate() {
+        run.touch(host);
+        let walker = HostRun::new(Arc::clone(run), Arc::clone(&batch), index, host.clone());
+        hosts.spawn(walker.walk());
+    }
+    while let Some(ended) = hosts.join_next().await {
+        if let Err(error) = ended {
+            run.warn(None, format!("a host's list ended abnormally: {error}"));
+        }
+    }
+    batch
+}

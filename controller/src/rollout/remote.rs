@@ -1,0 +1,249 @@
+//! Tasks that a host carries out: the request, who carries it out, and the answer.
+
+use super::connect;
+use super::content;
+use super::host::HostRun;
+use super::outcome::Outcome;
+use super::start::{Item, Progress};
+use super::{flags, run::text};
+use crate::plan::PlannedTask;
+use crate::session::{ContentSource, Pending, Session, SessionError};
+use crate::template::{Place, Scope};
+use crate::yaml::Value;
+use luthier_protocol::Map;
+use luthier_protocol::task::{Content, INLINE_CONTENT, Revert, TaskRequest};
+use std::collections::BTreeMap;
+
+/// A request on its way.
+pub struct Sent {
+    /// Its number in the session.
+    pub seq: u64,
+    /// The answer to come.
+    pub pending: Pending,
+    /// The session it was sent on.
+    pub session: Session,
+    /// Return values the controller adds.
+    pub extra: Map,
+}
+
+/// A request before it has a number.
+pub struct Draft {
+    /// Module as the agent knows it.
+    pub module: String,
+    /// Its parameters.
+    pub params: Map,
+    /// File content.
+    pub content: Option<ContentSource>,
+    /// Return values the controller adds.
+    pub extra: Map,
+}
+
+/// Send a task to the host it is for.
+pub async fn send(
+    walker: &mut HostRun,
+    task: &PlannedTask,
+    params: Map,
+    scope: &Scope,
+    place: &Place,
+    diff: bool,
+    delegate: Option<String>,
+) -> Progress {
+    let drafts = match content::prepare(walker, task, params, scope, place) {
+        Ok(drafts) => drafts,
+        Err(message) => return Progress::Done(Outcome::failed(message)),
+    };
+    let mut sent = Vec::new();
+    for draft in drafts {
+        match send_one(walker, task, draft, scope, place, diff, delegate.as_deref()).await {
+            Ok(one) => sent.push(one),
+            Err(outcome) => return Progress::Done(*outcome),
+        }
+    }
+    if sent.len() == 1
+        && let Some(only) = sent.pop()
+    {
+        return Progress::Sent(only);
+    }
+    // A folder that is copied: many requests, one result.
+    let mut outcomes = Vec::new();
+    for one in sent {
+        outcomes.push(answer(walker, one).await);
+    }
+    Progress::Done(content::merge(outcomes))
+}
+
+async fn send_one(
+    walker: &mut HostRun,
+    task: &PlannedTask,
+    draft: Draft,
+    scope: &Scope,
+    place: &Place,
+    diff: bool,
+    delegate: Option<&str>,
+) -> Result<Sent, Box<Outcome>> {
+    let failed = |message: String| Box::new(Outcome::failed(message));
+    let who = delegate.unwrap_or(&walker.host).to_owned();
+    let opened = connect::session(walker, task, &who, delegate.is_some(), scope, place).await;
+    let (session, identity) = opened.map_err(|error| Box::new(error.outcome()))?;
+    let memory = walker.run.memory(&who);
+    let check = match &task.keywords.check_mode {
+        Some(_) => flags::truth(walker, &task.keywords.check_mode, scope, place).map_err(failed)?,
+        None => walker.run.options.check,
+    };
+    let seq = memory.next_seq();
+    let content = draft.content.as_ref().map(wire_content).transpose().map_err(failed)?;
+    let offered = matches!(content, Some(Content::Offered { .. }));
+    let request = TaskRequest {
+        seq,
+        name: task.bare_name(),
+        module: draft.module,
+        params: draft.params,
+        content,
+        check,
+        diff,
+        identity,
+        environment: environment(walker, task, scope, place).map_err(failed)?,
+        deadline_ms: deadline(walker, task, scope, place).map_err(failed)?,
+        stop_on_failure: super::ahead::stops_on_failure(walker, task),
+        live: walker.run.options.live,
+        revert: revert(walker, task, scope, place).map_err(failed)?,
+    };
+    let content = draft.content.filter(|_| offered);
+    if walker.run.options.live {
+        walker.run.name_task(&who, seq, task.bare_name());
+    }
+    let pending = session.submit(request, content).await.map_err(|error| Box::new(lost(&error)))?;
+    Ok(Sent { seq, pending, session, extra: draft.extra })
+}
+
+/// Content as it goes into the request: small content itself, larger by its hash.
+fn wire_content(source: &ContentSource) -> Result<Content, String> {
+    match source {
+        ContentSource::Bytes(bytes) if bytes.len() <= INLINE_CONTENT => Ok(Content::Inline(bytes.to_vec())),
+        ContentSource::Bytes(bytes) => {
+            let mut digest = Digests::default();
+            digest.update(bytes);
+            Ok(digest.offer())
+        }
+        ContentSource::File(path) => file_content(path).map_err(|error| format!("failed to read {}: {error}", path.display())),
+    }
+}
+
+fn file_content(path: &std::path::Path) -> std::io::Result<Content> {
+    use std::io::Read;
+    let mut file = std::fs::File::open(path)?;
+    if file.metadata()?.len() <= INLINE_CONTENT as u64 {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        return Ok(Content::Inline(bytes));
+    }
+    let mut digest = Digests::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digest.offer()),
+            length => digest.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+/// Both hashes and the length of content.
+#[derive(Default)]
+struct Digests {
+    sha256: sha2::Sha256,
+    sha1: sha1::Sha1,
+    size: u64,
+}
+
+impl Digests {
+    fn update(&mut self, bytes: &[u8]) {
+        use sha2::Digest;
+        self.sha256.update(bytes);
+        self.sha1.update(bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    fn offer(self) -> Content {
+        use sha2::Digest;
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Content::Offered { sha256: hex(&self.sha256.finalize()), sha1: hex(&self.sha1.finalize()), size: self.size }
+    }
+}
+
+fn lost(error: &SessionError) -> Outcome {
+    if error.is_unreachable() { Outcome::unreachable(error.to_string()) } else { Outcome::failed(error.to_string()) }
+}
+
+fn environment(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<BTreeMap<String, String>, String> {
+    let mut out = BTreeMap::new();
+    for written in &task.keywords.environment {
+        match walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())? {
+            Value::Map(map) => out.extend(map.iter().map(|(key, value)| (key.to_string(), text(value)))),
+            Value::List(maps) => {
+                for map in maps.iter() {
+                    if let Value::Map(map) = map {
+                        out.extend(map.iter().map(|(key, value)| (key.to_string(), text(value))));
+                    }
+                }
+            }
+            Value::Null => {}
+            other => return Err(format!("{}: environment must be a mapping, found {}", written.origin, other.type_name())),
+        }
+    }
+    Ok(out)
+}
+
+/// `timeout:` in milliseconds; 0 means none.
+fn deadline(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<u64>, String> {
+    let Some(written) = &task.keywords.timeout else { return Ok(None) };
+    let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
+    let seconds: f64 =
+        text(&value).trim().parse().map_err(|_| format!("{}: timeout must be a number of seconds", written.origin))?;
+    Ok((seconds > 0.0).then_some((seconds * 1000.0) as u64))
+}
+
+fn revert(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Revert, String> {
+    let Some(written) = &task.task.revert else { return Ok(Revert::Unsaid) };
+    let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
+    Ok(match value {
+        Value::Null => Revert::Never,
+        value if text(&value) == "none" => Revert::Never,
+        value => Revert::Command(text(&value)),
+    })
+}
+
+/// The answer to a request.
+pub async fn answer(walker: &HostRun, sent: Sent) -> Outcome {
+    let stopping = walker.run.until_stopped();
+    let waited = tokio::select! {
+        waited = sent.pending.wait() => waited,
+        () = stopping => {
+            // The line may be gone already; then there is nothing to cancel.
+            let _ = sent.session.cancel(sent.seq).await;
+            return Outcome::failed("interrupted");
+        }
+    };
+    match waited {
+        Ok(result) => {
+            let mut outcome = Outcome::from_agent(result);
+            for (key, value) in sent.extra {
+                outcome.result.entry(key).or_insert(value);
+            }
+            outcome
+        }
+        Err(error) => {
+            connect::forget(walker).await;
+            lost(&error)
+        }
+    }
+}
+
+/// Wait for an item that is under way.
+pub async fn settle(walker: &HostRun, item: &mut Item) {
+    if let Progress::Sent(_) = &item.progress {
+        let progress = std::mem::replace(&mut item.progress, Progress::Done(Outcome::failed("interrupted")));
+        if let Progress::Sent(sent) = progress {
+            item.progress = Progress::Done(answer(walker, sent).await);
+        }
+    }
+}

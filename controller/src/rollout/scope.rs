@@ -1,0 +1,136 @@
+//! The variables a task sees on a host, in Ansible's order of precedence.
+
+use super::memory::HostMemory;
+use super::play::Batch;
+use super::run::Run;
+use crate::plan::PlannedTask;
+use crate::playbook::role_variables;
+use crate::template::{Entry, Lazy, Scope};
+use crate::yaml::{Key, Value, ValueMap};
+use std::sync::{Arc, PoisonError};
+
+/// The variables of a task on a host.
+pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memory: &HostMemory) -> Scope {
+    let known = memory.variables();
+    let mut scope = Scope::new();
+    for role in batch.roles() {
+        scope.push(Arc::clone(&role.defaults));
+    }
+    if let Some(role) = &task.task.role {
+        scope.push(Arc::clone(&role.defaults));
+    }
+    scope.push(inventory_variables(run, host));
+    scope.push(Arc::clone(&known.injected));
+    scope.set("ansible_facts", Entry::Value(Value::Map(Arc::clone(&known.facts))));
+    let inherited = &task.keywords.vars;
+    let of_play = batch.planned.play.keywords.vars.len().min(inherited.len());
+    let (play, inner) = inherited.split_at(of_play);
+    for layer in play {
+        scope.push(Arc::clone(layer));
+    }
+    scope.push(batch.file_variables(host));
+    for role in batch.roles() {
+        scope.push(Arc::clone(&role.vars));
+    }
+    if let Some(role) = &task.task.role {
+        scope.push(Arc::clone(&role.vars));
+    }
+    for layer in inner {
+        scope.push(Arc::clone(layer));
+    }
+    scope.push(known.included);
+    scope.push(known.set);
+    if let Some(role) = &task.task.role {
+        scope.push(Arc::clone(&role.params));
+        scope.push(Arc::new(role_variables(role)));
+    }
+    scope.push(Arc::clone(&run.options.extra));
+    magic(run, batch, host, &mut scope);
+    scope
+}
+
+/// The variables of a host without any task: what `hostvars[host]` shows.
+pub fn host(run: &Arc<Run>, host: &str) -> Scope {
+    let known = run.memory(host).variables();
+    let mut scope = Scope::new();
+    scope.push(inventory_variables(run, host));
+    scope.push(known.injected);
+    scope.set("ansible_facts", Entry::Value(Value::Map(known.facts)));
+    scope.push(known.included);
+    scope.push(known.set);
+    scope.push(Arc::clone(&run.options.extra));
+    scope.push(Arc::new(fixed(run, host)));
+    scope
+}
+
+fn inventory_variables(run: &Run, host: &str) -> Arc<ValueMap> {
+    run.inventory.read().unwrap_or_else(PoisonError::into_inner).host_vars(host)
+}
+
+/// Variables Luthier itself provides.
+fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
+    let mut map = fixed(run, host);
+    let names = |hosts: &[String]| Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect());
+    let alive = batch.alive();
+    map.insert(Key::from("ansible_play_hosts_all"), names(&batch.all_hosts));
+    map.insert(Key::from("ansible_play_hosts"), names(&alive));
+    map.insert(Key::from("play_hosts"), names(&alive));
+    let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(name)).cloned().collect();
+    map.insert(Key::from("ansible_play_batch"), names(&in_batch));
+    map.insert(Key::from("ansible_play_name"), Value::from(batch.name.as_str()));
+    map.insert(Key::from("ansible_play_role_names"), Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()));
+    scope.push(Arc::new(map));
+    scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
+}
+
+fn fixed(run: &Run, host: &str) -> ValueMap {
+    let inventory = run.inventory.read().unwrap_or_else(PoisonError::into_inner);
+    let words = |items: &[String]| Value::list(items.iter().map(|item| Value::from(item.as_str())).collect());
+    let mut map = ValueMap::new();
+    let mut put = |name: &str, value: Value| {
+        map.insert(Key::from(name), value);
+    };
+    put("inventory_hostname", Value::from(host));
+    put("inventory_hostname_short", Value::from(host.split('.').next().unwrap_or(host)));
+    put("groups", inventory.groups_value());
+    put("playbook_dir", Value::from(run.base.display().to_string()));
+    put("ansible_playbook_dir", Value::from(run.base.display().to_string()));
+    put("ansible_check_mode", Value::Bool(run.options.check));
+    put("ansible_diff_mode", Value::Bool(run.options.diff));
+    put("ansible_verbosity", Value::Int(i128::from(run.options.verbosity)));
+    put("ansible_forks", Value::Int(run.permits.available_permits() as i128));
+    put("ansible_run_tags", if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) });
+    put("ansible_skip_tags", words(&run.options.skip_tags));
+    put("ansible_limit", run.options.limit.as_deref().map_or(Value::Null, Value::from));
+    put("omit", Value::from(crate::template::OMIT));
+    let mut version = ValueMap::new();
+    // The language level playbooks may ask for, not a program's version.
+    version.insert(Key::from("full"), Value::from("2.19.0"));
+    version.insert(Key::from("string"), Value::from("2.19.0"));
+    version.insert(Key::from("major"), Value::Int(2));
+    version.insert(Key::from("minor"), Value::Int(19));
+    version.insert(Key::from("revision"), Value::Int(0));
+    put("ansible_version", Value::map(version));
+    put("luthier_version", Value::from(env!("CARGO_PKG_VERSION")));
+    map
+}
+
+/// `hostvars`: the variables of any host, computed when touched.
+struct HostVars {
+    run: Arc<Run>,
+}
+
+impl Lazy for HostVars {
+    fn get(&self, name: &str) -> Option<Entry> {
+        let known = {
+            let inventory = self.run.inventory.read().unwrap_or_else(PoisonError::into_inner);
+            inventory.has_host(name) || matches!(name, "localhost" | "127.0.0.1")
+        };
+        known.then(|| Entry::Scope(host(&self.run, name)))
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        let inventory = self.run.inventory.read().unwrap_or_else(PoisonError::into_inner);
+        inventory.host_names().iter().map(|name| Arc::from(name.as_str())).collect()
+    }
+}

@@ -1,0 +1,355 @@
+//! The first half of a task: look at its conditions, render its parameters, send it. The second half is `finish`.
+
+use super::actions;
+use super::host::{Flow, HostRun};
+use super::outcome::Outcome;
+use super::remote::{self, Sent};
+use super::run::text;
+use super::{flags, looping, params, scope};
+use crate::catalog::Side;
+use crate::event::Event;
+use crate::plan::PlannedTask;
+use crate::playbook::Import;
+use crate::template::{Entry, Place, Scope};
+use crate::yaml::{Key, Value, ValueMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A task that was started: some of its items may still be under way.
+pub struct Started {
+    /// The task.
+    pub task: Arc<PlannedTask>,
+    /// Its name, rendered, with its role.
+    pub name: String,
+    /// Its items; one without `item` where there is no loop.
+    pub items: Vec<Item>,
+    /// It has a loop.
+    pub looped: bool,
+    /// Nothing of it may be shown.
+    pub no_log: bool,
+    /// A failure is none.
+    pub ignore_errors: bool,
+    /// Losing the host is no end.
+    pub ignore_unreachable: bool,
+    /// Show its differences.
+    pub diff: bool,
+    /// Host it was carried out on, where that is another.
+    pub delegate: Option<String>,
+}
+
+/// One item of a started task.
+pub struct Item {
+    /// The variables it sees.
+    pub scope: Scope,
+    /// The loop item.
+    pub item: Option<Value>,
+    /// Shown instead of it.
+    pub label: Option<Value>,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far an item is.
+pub enum Progress {
+    /// Ended.
+    Done(Outcome),
+    /// On the host.
+    Sent(Sent),
+}
+
+impl HostRun {
+    /// Carry out a task at the position that was taken.
+    pub async fn task(&mut self, task: &Arc<PlannedTask>) -> Flow {
+        if !self.may_send_ahead(task) {
+            let flow = self.drain().await;
+            if flow != Flow::Next {
+                return flow;
+            }
+        }
+        let scope = scope::task(&self.run, &self.batch, task, &self.host, &self.memory);
+        let place = self.run.place(&task.task);
+        if let Some(flow) = self.special(task, &scope, &place).await {
+            return flow;
+        }
+        if flags::truth(self, &task.keywords.run_once, &scope, &place).unwrap_or(false) {
+            return self.once(task, scope, &place).await;
+        }
+        let started = self.start(task, scope, &place).await;
+        self.proceed(started).await
+    }
+
+    /// Await the result, or leave it under way where the strategy allows that.
+    async fn proceed(&mut self, started: Started) -> Flow {
+        let is_ahead = self.batch.lockstep.is_none() && super::ahead::may_stay(&started);
+        if is_ahead {
+            self.ahead.push_back(started);
+            if self.ahead.len() >= super::ahead::DEPTH {
+                return self.finish_oldest().await;
+            }
+            return Flow::Next;
+        }
+        let flow = self.drain().await;
+        if flow != Flow::Next {
+            return flow;
+        }
+        self.finish(started).await
+    }
+
+    /// Tasks that are no module: `meta`, includes.
+    async fn special(&mut self, task: &Arc<PlannedTask>, scope: &Scope, place: &Place) -> Option<Flow> {
+        if &*task.entry.spec.name == "meta" {
+            return Some(actions::meta::run(self, task, scope, place).await);
+        }
+        match task.task.import {
+            Some(Import::Tasks | Import::Role) => Some(actions::include::run(self, task, scope, place).await),
+            None => None,
+        }
+    }
+
+    /// `run_once`: the leader carries it out, the others take its result.
+    async fn once(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: &Place) -> Flow {
+        let channel = self.batch.once(&self.position);
+        if self.leader {
+            let started = self.start(task, scope, place).await;
+            let (flow, outcomes) = self.conclude(started).await;
+            channel.send_replace(Some(Arc::new(outcomes)));
+            return flow;
+        }
+        let mut results = channel.subscribe();
+        let shared = results.wait_for(Option::is_some).await.ok().and_then(|value| value.clone());
+        let Some(shared) = shared else { return Flow::Next };
+        self.adopt(task, &shared)
+    }
+
+    /// Start every item of a task.
+    pub async fn start(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: &Place) -> Started {
+        let mut scope = scope;
+        let flag = |walker: &Self, written, scope: &Scope| flags::truth(walker, written, scope, place);
+        let keywords = &task.keywords;
+        let no_log = flag(self, &keywords.no_log, &scope).unwrap_or(true);
+        let mut started = Started {
+            task: Arc::clone(task),
+            name: self.name(task, &scope, place),
+            items: Vec::new(),
+            looped: task.task.looped.is_some(),
+            no_log: keywords.no_log.is_some() && no_log,
+            ignore_errors: flag(self, &keywords.ignore_errors, &scope).unwrap_or(false),
+            ignore_unreachable: flag(self, &keywords.ignore_unreachable, &scope).unwrap_or(false),
+            diff: match &keywords.diff {
+                Some(_) => flag(self, &keywords.diff, &scope).unwrap_or(self.run.options.diff),
+                None => self.run.options.diff,
+            },
+            delegate: None,
+        };
+        if self.batch.announce(&self.position) {
+            self.run.emit(Event::TaskStarted {
+                play: self.batch.name.clone(),
+                task: started.name.clone(),
+                handler: task.handler,
+            });
+        }
+        if task.keywords.check_mode.is_some() {
+            let check = flag(self, &keywords.check_mode, &scope).unwrap_or(self.run.options.check);
+            scope = scope.with_entry("ansible_check_mode", Entry::Value(Value::Bool(check)));
+        }
+        let Some(looped) = &task.task.looped else {
+            let item = self.start_item(task, scope, place, &mut started, None).await;
+            started.items.push(item);
+            return started;
+        };
+        let items = match looping::items(self, looped, &scope, place) {
+            Ok(items) => items,
+            Err(error) => {
+                // A loop over something undefined is skipped where the condition says no without it.
+                let progress = match self.conditions(task, &scope, place) {
+                    Ok(Some(skipped)) => skipped,
+                    _ => Outcome::failed(error.to_string()),
+                };
+                started.looped = false;
+                started.items.push(Item { scope, item: None, label: None, progress: Progress::Done(progress) });
+                return started;
+            }
+        };
+        self.start_items(task, &scope, place, &mut started, items).await;
+        started
+    }
+
+    async fn start_items(
+        &mut self,
+        task: &Arc<PlannedTask>,
+        scope: &Scope,
+        place: &Place,
+        started: &mut Started,
+        items: Vec<Value>,
+    ) {
+        let Some(looped) = &task.task.looped else { return };
+        let total = items.len();
+        for (index, value) in items.iter().enumerate() {
+            let round = looping::Round { control: &looped.control, index, total, items: &items, value };
+            let inner = looping::scope(&round, scope);
+            let label = looped.control.label.as_ref().and_then(|label| self.run.engine.render(label, &inner, place).ok());
+            let mut item = self.start_item(task, inner, place, started, Some(value.clone())).await;
+            item.item = Some(value.clone());
+            item.label = label;
+            let ends = match &looped.control.break_when {
+                Some(condition) => {
+                    remote::settle(self, &mut item).await;
+                    self.breaks(task, &item, condition, place)
+                }
+                None => false,
+            };
+            started.items.push(item);
+            if ends {
+                break;
+            }
+            if let Some(pause) = &looped.control.pause
+                && index + 1 < total
+                && let Ok(pause) = self.run.engine.render(pause, scope, place)
+            {
+                if let Some(last) = started.items.last_mut() {
+                    remote::settle(self, last).await;
+                }
+                let seconds: f64 = text(&pause).parse().unwrap_or(0.0);
+                tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0))).await;
+            }
+        }
+    }
+
+    fn breaks(&self, task: &PlannedTask, item: &Item, condition: &crate::playbook::Written, place: &Place) -> bool {
+        let scope = match (&task.task.register, &item.progress) {
+            (Some(name), Progress::Done(outcome)) => {
+                let mut map = ValueMap::new();
+                let registered = serde_json::Value::Object(outcome.registered(None));
+                map.insert(Key::from(name.as_str()), Value::from_json(&registered));
+                item.scope.with(Arc::new(map))
+            }
+            _ => item.scope.clone(),
+        };
+        self.run.engine.condition(&condition.value, &scope, place).unwrap_or(false)
+    }
+
+    /// `when:`. `Some` when the task is not to run.
+    pub fn conditions(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<Outcome>, Outcome> {
+        for condition in &task.keywords.when {
+            match self.run.engine.condition(&condition.value, scope, place) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let shown = condition.value.to_json();
+                    return Ok(Some(Outcome::skipped("Conditional result was False").with("false_condition", shown)));
+                }
+                Err(error) => {
+                    let message = format!("the condition at {} failed: {error}", condition.origin);
+                    return Err(Outcome::failed(message));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// One item: its condition, its parameters, and on its way.
+    async fn start_item(
+        &mut self,
+        task: &Arc<PlannedTask>,
+        scope: Scope,
+        place: &Place,
+        started: &mut Started,
+        value: Option<Value>,
+    ) -> Item {
+        let mut item = Item { scope, item: value, label: None, progress: Progress::Done(Outcome::ok(Default::default())) };
+        match self.conditions(task, &item.scope, place) {
+            Ok(None) => {}
+            Ok(Some(skipped)) => {
+                item.progress = Progress::Done(skipped);
+                return item;
+            }
+            Err(failed) => {
+                item.progress = Progress::Done(failed);
+                return item;
+            }
+        }
+        if task.task.until.is_some() {
+            self.repeat(task, place, started, &mut item).await;
+            return item;
+        }
+        item.progress = self.attempt(task, &item.scope, place, started).await;
+        item
+    }
+
+    /// Render the parameters and carry out or send.
+    pub async fn attempt(&mut self, task: &Arc<PlannedTask>, scope: &Scope, place: &Place, started: &mut Started) -> Progress {
+        let rendered = match params::render(self, task, scope, place) {
+            Ok(rendered) => rendered,
+            Err(error) => return Progress::Done(Outcome::failed(error)),
+        };
+        let delegate = match &task.keywords.delegate_to {
+            Some(written) => match self.run.engine.render(&written.value, scope, place) {
+                Ok(Value::Null) => None,
+                Ok(value) => Some(text(&value)),
+                Err(error) => return Progress::Done(Outcome::failed(error.to_string())),
+            },
+            None => None,
+        };
+        started.delegate.clone_from(&delegate);
+        if task.entry.side == Side::Controller {
+            return Progress::Done(actions::run(self, task, rendered, scope, place).await);
+        }
+        remote::send(self, task, rendered, scope, place, started.diff, delegate).await
+    }
+
+    /// `until`, `retries`, `delay`.
+    async fn repeat(&mut self, task: &Arc<PlannedTask>, place: &Place, started: &mut Started, item: &mut Item) {
+        let Some(until) = &task.task.until else { return };
+        let number = |walker: &Self, written: &Option<crate::playbook::Written>, default: f64| -> f64 {
+            let Some(written) = written else { return default };
+            let value = walker.run.engine.render(&written.value, &item.scope, place);
+            value.ok().and_then(|value| text(&value).trim().parse().ok()).unwrap_or(default)
+        };
+        let retries = number(self, &task.task.retries, 3.0).clamp(0.0, 1e9) as u64;
+        let delay = number(self, &task.task.delay, 5.0).clamp(0.0, 86_400.0);
+        let scope = item.scope.clone();
+        for attempt in 1..=retries.max(1) + 1 {
+            item.progress = self.attempt(task, &scope, place, started).await;
+            remote::settle(self, item).await;
+            let Progress::Done(outcome) = &mut item.progress else { return };
+            if outcome.status == crate::event::EventStatus::Unreachable {
+                return;
+            }
+            super::verdict::apply(&self.run.engine, &task.task, &scope, place, outcome);
+            outcome.result.insert("attempts".into(), attempt.into());
+            let mut seen = scope.clone();
+            if let Some(name) = &task.task.register {
+                let mut map = ValueMap::new();
+                let registered = serde_json::Value::Object(outcome.registered(None));
+                map.insert(Key::from(name.as_str()), Value::from_json(&registered));
+                seen.push(Arc::new(map));
+            }
+            match self.run.engine.condition(&until.value, &seen, place) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => {
+                    *outcome = Outcome::failed(format!("the condition at {} failed: {error}", until.origin));
+                    return;
+                }
+            }
+            if attempt > retries || self.batch.halted.load(Ordering::SeqCst) || self.run.is_stopping() {
+                outcome.status = crate::event::EventStatus::Failed;
+                outcome.result.insert("attempts".into(), attempt.saturating_sub(1).max(1).into());
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs_f64(delay)).await;
+        }
+    }
+
+    /// A task's name, rendered, with its role before it.
+    pub fn name(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> String {
+        let bare = match &task.task.name {
+            Some(name) => match self.run.engine.render(&name.value, scope, place) {
+                Ok(value) => text(&value),
+                Err(_) => task.bare_name(),
+            },
+            None => task.bare_name(),
+        };
+        task.full_name(&bare)
+    }
+}

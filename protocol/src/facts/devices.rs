@@ -1,0 +1,108 @@
+//! `block` and `net`.
+
+use super::shape::shape;
+
+shape! {
+    /// Block devices.
+    pub struct Block {
+        /// One row for each device but loop and RAM disks without a medium.
+        ["", "see `block.devices[]`"]
+        devices: Option<Vec<BlockDevice>>,
+    }
+
+    /// One block device.
+    pub struct BlockDevice {
+        /// Kernel name (`nvme0n1`).
+        ["", "`/sys/block`"]
+        name: String,
+        /// Size.
+        ["bytes", "`size` × 512"]
+        size_bytes: Option<u64>,
+        /// Whether it says that it rotates. Virtio disks say yes without cause.
+        ["", "`queue/rotational`"]
+        rotational: Option<bool>,
+        /// Whether it is removable.
+        ["", "`removable`"]
+        removable: Option<bool>,
+        /// Whether it can only be read.
+        ["", "`ro`"]
+        read_only: Option<bool>,
+        /// Model; `null` for devices without one.
+        ["", "`device/model`"]
+        model: Option<String>,
+        /// I/O scheduler in use.
+        ["", "`queue/scheduler`"]
+        scheduler: Option<String>,
+        /// I/O schedulers that could be used.
+        ["list of names", "`queue/scheduler`"]
+        schedulers: Option<Vec<String>>,
+        /// Requests the queue holds.
+        ["", "`queue/nr_requests`"]
+        nr_requests: Option<u64>,
+        /// Read-ahead.
+        ["KiB", "`queue/read_ahead_kb`"]
+        read_ahead_kib: Option<u64>,
+        /// Logical block.
+        ["bytes", "`queue/logical_block_size`"]
+        logical_block: Option<u64>,
+        /// Physical block.
+        ["bytes", "`queue/physical_block_size`"]
+        physical_block: Option<u64>,
+        /// `write back` or `write through`.
+        ["", "`queue/write_cache`"]
+        write_cache: Option<String>,
+        /// Devices it is made of.
+        ["list of names", "`slaves`"]
+        parts_of: Vec<String>,
+    }
+
+    /// Network interfaces.
+    pub struct Net {
+        /// One row for each interface.
+        ["", "see `net.interfaces[]`"]
+        interfaces: Option<Vec<Interface>>,
+    }
+
+    /// One network interface.
+    pub struct Interface {
+        /// Name.
+        ["", "`/sys/class/net`"]
+        name: String,
+        /// Number.
+        ["", "`ifindex`"]
+        index: Option<u32>,
+        /// Hardware address.
+        ["", "`address`"]
+        address: Option<String>,
+        /// Largest packet.
+        ["bytes", "`mtu`"]
+        mtu: Option<u64>,
+        /// `up`, `down`, `unknown`, `lowerlayerdown`, …
+        ["", "`operstate`"]
+        operstate: Option<String>,
+        /// Speed; `null` when the link is down or has none.
+        ["Mbit/s", "`speed`"]
+        speed_mbps: Option<u64>,
+        /// `full` or `half`; `null` when the link is down or has none.
+        ["", "`duplex`"]
+        duplex: Option<String>,
+        /// `ethernet`, `loopback`, `bridge`, `bond`, `vlan`, `tap`, `virtual` or `other`.
+        ["", "`type`, `bridge/`, `bonding/`, `tun_flags`, `device`, `/proc/net/vlan`"]
+        kind: Option<String>,
+        /// Bridge or bond it belongs to.
+        ["", "link `master`"]
+        master: Option<String>,
+        /// Driver; `null` for interfaces without a device.
+        ["", "link `device/driver`"]
+        driver: Option<String>,
+        /// NUMA node of its device; `null` when unknown.
+        ["", "`device/numa_node`"]
+        numa_node: Option<u32>,
+        /// Receive queues.
+        ["", "`queues/rx-*`"]
+        rx_queues: Option<u32>,
+        /// Transmit queues.
+        ["", "`queues/tx-*`"]
+        tx_queues: Option<u32>,
+    }
+}

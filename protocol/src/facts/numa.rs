@@ -1,0 +1,74 @@
+//! `numa`: memory nodes.
+
+use super::shape::shape;
+use serde::{Deserialize, Serialize};
+
+shape! {
+    /// The NUMA nodes of a host.
+    pub struct Numa {
+        /// Whether the kernel tells nodes at all. Without it `nodes` is empty and the host is one node.
+        ["", "`/sys/devices/system/node` exists"]
+        supported: bool,
+        /// Automatic NUMA balancing: 0 off, 1 on, 2 memory tiering, 3 both.
+        ["", "`/proc/sys/kernel/numa_balancing`"]
+        balancing: Option<u32>,
+        /// One row for each online node, by number; numbers may have gaps.
+        ["", "see `numa.nodes[]`"]
+        nodes: Vec<Node>,
+    }
+
+    /// One node.
+    pub struct Node {
+        /// Number of the node.
+        ["", "`/sys/devices/system/node/nodeN`"]
+        id: u32,
+        /// Its CPUs; empty for a node of memory only.
+        ["list of CPUs", "`nodeN/cpumap`, else `nodeN/cpulist`"]
+        cpus: Option<Vec<u32>>,
+        /// Memory; 0 for a node without memory.
+        ["KiB", "`nodeN/meminfo`: `MemTotal`"]
+        memory_kib: Option<u64>,
+        /// Free memory.
+        ["KiB", "`nodeN/meminfo`: `MemFree`"]
+        free_kib: Option<u64>,
+        /// Distance to each node, in the order of `nodes`; 10 is local.
+        ["", "`nodeN/distance`"]
+        distances: Option<Vec<u32>>,
+        /// Huge pages of each size.
+        ["", "see `numa.nodes[].hugepages[]`"]
+        hugepages: Option<Vec<NodeHugePages>>,
+        /// `cpu+mem`, `cpu-only`, `mem-only`, or `none` (an I/O node); `null` when memory or CPUs are unknown.
+        ["", "from `cpus` and `memory_kib`, else `has_memory`"]
+        kind: Option<NodeKind>,
+    }
+
+    /// Huge pages of one size on one node.
+    pub struct NodeHugePages {
+        /// Page size.
+        ["KiB", "`nodeN/hugepages/hugepages-SIZEkB`"]
+        size_kib: u64,
+        /// Pages in the pool.
+        ["pages", "`nr_hugepages`"]
+        total: Option<u64>,
+        /// Pages in nobody's use.
+        ["pages", "`free_hugepages`"]
+        free: Option<u64>,
+    }
+}
+
+/// What a node is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeKind {
+    /// CPUs and memory.
+    #[serde(rename = "cpu+mem")]
+    CpuAndMemory,
+    /// CPUs without memory.
+    #[serde(rename = "cpu-only")]
+    CpuOnly,
+    /// Memory without CPUs (CXL, persistent, high-bandwidth or GPU memory).
+    #[serde(rename = "mem-only")]
+    MemoryOnly,
+    /// Neither: a node that only starts transfers.
+    #[serde(rename = "none")]
+    Neither,
+}

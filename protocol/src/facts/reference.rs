@@ -1,0 +1,105 @@
+//! The reference page `docs/facts.md`, made from the shapes.
+
+use super::{
+    Block, BlockDevice, Cache, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, Interface, Kernel, Kvm,
+    Memory, Net, Node, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
+    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, Virt,
+};
+use std::fmt::Write;
+
+/// Every shape with the place where it appears, in the order of the page.
+const SECTIONS: &[(&str, &[Row])] = &[
+    ("os", Os::ROWS),
+    ("kernel", Kernel::ROWS),
+    ("cpu", Cpu::ROWS),
+    ("cpu.smt", Smt::ROWS),
+    ("cpu.topology[]", Thread::ROWS),
+    ("cpu.caches[]", Cache::ROWS),
+    ("cpu.kinds[]", CpuKind::ROWS),
+    ("numa", Numa::ROWS),
+    ("numa.nodes[]", Node::ROWS),
+    ("numa.nodes[].hugepages[]", NodeHugePages::ROWS),
+    ("memory", Memory::ROWS),
+    ("hugepages", HugePages::ROWS),
+    ("hugepages.sizes[]", HugePageSize::ROWS),
+    ("hugepages.mounts[]", HugePageMount::ROWS),
+    ("thp", Thp::ROWS),
+    ("thp.sizes[]", ThpSize::ROWS),
+    ("ksm", KSM),
+    ("swap", Swap::ROWS),
+    ("swap.devices[]", SwapDevice::ROWS),
+    ("psi", Pressure::ROWS),
+    ("psi.*", PressureLines::ROWS),
+    ("psi.*.*", PressureLine::ROWS),
+    ("block", Block::ROWS),
+    ("block.devices[]", BlockDevice::ROWS),
+    ("net", Net::ROWS),
+    ("net.interfaces[]", Interface::ROWS),
+    ("virt", Virt::ROWS),
+    ("virt.kvm[]", Kvm::ROWS),
+    ("time", Time::ROWS),
+    ("time.ptp[]", PtpClock::ROWS),
+    ("power", Power::ROWS),
+    ("power.policies[]", Policy::ROWS),
+    ("power.idle", Idle::ROWS),
+];
+
+/// `ksm` has no shape of its own: it holds whatever files the kernel has.
+const KSM: &[Row] = &[Row {
+    field: "NAME",
+    meaning: "Every setting and counter of kernel samepage merging by file name: a number, or text where the kernel \
+              writes text. `ksm` is `null` on a kernel without it.",
+    unit: "as the kernel counts",
+    source: "`/sys/kernel/mm/ksm/*`",
+}];
+
+const HEAD: &str = "# Facts, version 1
+
+Generated from the shapes in `protocol/src/facts`; `LUTHIER_UPDATE_DOCS=1 cargo test -p luthier-protocol facts` writes it anew.
+
+`luthier facts --format json` prints these keys for each host under `facts`, beside `version` and `errors`. A value that could
+not be read is `null`, and `errors` has a row `{key, path, reason}` for it; `null` never means zero. A row for a missing file
+that many items share (a field of every CPU, say) is given once. Fields whose meaning says when they are `null` have no row.
+
+Paths written without a leading `/` are relative to the item's own folder in `/sys`.
+";
+
+/// The page as Markdown.
+pub fn reference() -> String {
+    let mut page = String::from(HEAD);
+    for (place, rows) in SECTIONS {
+        let _ = write!(page, "\n## `{place}`\n\n| key | meaning | unit | source |\n|---|---|---|---|\n");
+        for row in *rows {
+            let field = row.field.strip_prefix("r#").unwrap_or(row.field);
+            let _ = writeln!(page, "| `{field}` | {} | {} | {} |", row.meaning.trim(), row.unit, row.source);
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_committed_page_is_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/facts.md");
+        if std::env::var_os("LUTHIER_UPDATE_DOCS").is_some() {
+            std::fs::write(&path, reference()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), reference(), "run it with LUTHIER_UPDATE_DOCS=1");
+    }
+
+    #[test]
+    fn every_section_announced_exists() {
+        for (place, rows) in SECTIONS {
+            for row in *rows {
+                if let Some(named) = row.source.strip_prefix("see `").and_then(|rest| rest.strip_suffix('`')) {
+                    assert!(SECTIONS.iter().any(|(other, _)| *other == named), "{place}.{}: {named}", row.field);
+                }
+            }
+        }
+    }
+}

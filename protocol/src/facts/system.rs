@@ -1,0 +1,171 @@
+//! `os`, `kernel`, `virt`, `power`, `time`.
+
+use super::shape::shape;
+use std::collections::BTreeMap;
+
+shape! {
+    /// The operating system's release.
+    pub struct Os {
+        /// Short name (`debian`).
+        ["", "`/etc/os-release`, else `/usr/lib/os-release`: `ID`"]
+        id: Option<String>,
+        /// Systems it derives from, nearest first.
+        ["list of names", "os-release: `ID_LIKE`"]
+        id_like: Vec<String>,
+        /// Name for people.
+        ["", "os-release: `PRETTY_NAME`"]
+        name: Option<String>,
+        /// Version number as text.
+        ["", "os-release: `VERSION_ID`"]
+        version_id: Option<String>,
+        /// Code name of the release.
+        ["", "os-release: `VERSION_CODENAME`"]
+        codename: Option<String>,
+        /// `debian`, `rhel`, `suse`, `alpine`, `arch` or `gentoo`; `null` for others.
+        ["", "from `id` and `id_like`"]
+        family: Option<String>,
+    }
+
+    /// The running kernel.
+    pub struct Kernel {
+        /// Release (`6.1.0-28-amd64`).
+        ["", "`/proc/sys/kernel/osrelease`"]
+        release: Option<String>,
+        /// Build text.
+        ["", "`/proc/sys/kernel/version`"]
+        version: Option<String>,
+        /// Machine architecture (`x86_64`).
+        ["", "`/proc/sys/kernel/arch`, else `uname(2)` on the running machine"]
+        architecture: Option<String>,
+        /// Boot parameters in order, quotes removed.
+        ["list of texts", "`/proc/cmdline`"]
+        cmdline: Option<Vec<String>>,
+        /// Boot parameters by name; the last one counts, and one without a value is an empty text.
+        ["text by name", "`/proc/cmdline`"]
+        parameters: Option<BTreeMap<String, String>>,
+        /// Build options that bear on VMs: `y`, `m`, a value, or `n` when not set.
+        ["text by name", "`/boot/config-RELEASE`, else `/proc/config.gz`"]
+        config: Option<BTreeMap<String, String>>,
+    }
+
+    /// Virtualisation seen from this machine; a machine can be host and guest at once.
+    pub struct Virt {
+        /// Whether it runs under a hypervisor.
+        ["", "`/proc/cpuinfo`: `hypervisor`; `/sys/hypervisor/type`; DMI names"]
+        is_guest: Option<bool>,
+        /// Hypervisor it runs under (`kvm`, `qemu`, `vmware`, `hyperv`, `xen`, …).
+        ["", "`/sys/hypervisor/type`, `/sys/class/dmi/id/{sys_vendor,product_name}`"]
+        hypervisor: Option<String>,
+        /// Container it runs in (`lxc`, `docker`, `podman`, …).
+        ["", "`/run/systemd/container`, `/.dockerenv`, `/run/.containerenv`"]
+        container: Option<String>,
+        /// Whether VMs can run here: `/dev/kvm` is there.
+        ["", "`/dev/kvm`"]
+        is_host: Option<bool>,
+        /// Processor extension for VMs: `vmx`, `svm`, or `null`.
+        ["", "`/proc/cpuinfo`: flags"]
+        extension: Option<String>,
+        /// KVM modules that are loaded.
+        ["", "see `virt.kvm[]`"]
+        kvm: Vec<Kvm>,
+        /// Sockets of libvirt's daemons that are there.
+        ["list of paths", "`/run/libvirt/{libvirt-sock,virtqemud-sock}`"]
+        libvirt_sockets: Vec<String>,
+        /// Loaded modules that VMs use, of `vhost_net`, `vhost_vsock`, `tun`, `macvtap`, `vfio_pci`.
+        ["list of names", "`/sys/module`"]
+        modules: Vec<String>,
+    }
+
+    /// A loaded KVM module.
+    pub struct Kvm {
+        /// `kvm`, `kvm_intel` or `kvm_amd`.
+        ["", "`/sys/module`"]
+        module: String,
+        /// Its parameters as the kernel writes them.
+        ["text by name", "`/sys/module/MODULE/parameters/*`"]
+        parameters: BTreeMap<String, String>,
+    }
+
+    /// Power and frequency control.
+    pub struct Power {
+        /// One row for each frequency policy; empty where the firmware or hypervisor decides.
+        ["", "see `power.policies[]`"]
+        policies: Vec<Policy>,
+        /// Whether the processor may exceed its base frequency.
+        ["", "`intel_pstate/no_turbo` (inverted), else `cpufreq/boost`"]
+        turbo: Option<bool>,
+        /// Mode of the processor maker's driver (`active`, `passive`, `guided`, `off`).
+        ["", "`/sys/devices/system/cpu/{intel_pstate,amd_pstate}/status`"]
+        pstate: Option<String>,
+        /// Idle control.
+        ["", "see `power.idle`"]
+        idle: Idle,
+        /// Firmware's profile (`performance`, `balanced`, `low-power`).
+        ["", "`/sys/firmware/acpi/platform_profile`"]
+        platform_profile: Option<String>,
+    }
+
+    /// One frequency policy.
+    pub struct Policy {
+        /// Number of the policy, that of its first CPU.
+        ["", "`/sys/devices/system/cpu/cpufreq/policyN`"]
+        id: u32,
+        /// CPUs it governs.
+        ["list of CPUs", "`affected_cpus`"]
+        cpus: Option<Vec<u32>>,
+        /// Driver.
+        ["", "`scaling_driver`"]
+        driver: Option<String>,
+        /// Governor.
+        ["", "`scaling_governor`"]
+        governor: Option<String>,
+        /// Lowest frequency allowed.
+        ["kHz", "`scaling_min_freq`"]
+        min_khz: Option<u64>,
+        /// Highest frequency allowed.
+        ["kHz", "`scaling_max_freq`"]
+        max_khz: Option<u64>,
+        /// Preference between energy and performance.
+        ["", "`energy_performance_preference`"]
+        preference: Option<String>,
+    }
+
+    /// Idle control.
+    pub struct Idle {
+        /// Driver.
+        ["", "`/sys/devices/system/cpu/cpuidle/current_driver`"]
+        driver: Option<String>,
+        /// Governor.
+        ["", "`/sys/devices/system/cpu/cpuidle/current_governor`, else `current_governor_ro`"]
+        governor: Option<String>,
+    }
+
+    /// Clocks.
+    pub struct Time {
+        /// Clock source in use (`tsc`, `kvm-clock`).
+        ["", "`/sys/devices/system/clocksource/clocksource0/current_clocksource`"]
+        clocksource: Option<String>,
+        /// Clock sources that could be used.
+        ["list of names", "`/sys/devices/system/clocksource/clocksource0/available_clocksource`"]
+        available_clocksources: Option<Vec<String>>,
+        /// Precision clocks.
+        ["", "see `time.ptp[]`"]
+        ptp: Vec<PtpClock>,
+        /// Time zone (`Europe/Berlin`).
+        ["", "`/etc/localtime`'s link, else `/etc/timezone`"]
+        zone: Option<String>,
+        /// Time since boot.
+        ["seconds", "`/proc/uptime`"]
+        uptime_seconds: Option<f64>,
+    }
+
+    /// A precision clock.
+    pub struct PtpClock {
+        /// Device name (`ptp0`).
+        ["", "`/sys/class/ptp`"]
+        name: String,
+        /// What the clock is (`KVM virtual PTP`, a network card's driver).
+        ["", "`/sys/class/ptp/ptpN/clock_name`"]
+        clock_name: Option<String>,
+    }
+}
