@@ -56,14 +56,15 @@ pub struct RunArgs {
 #[command(after_long_help = "Examples:
   luthier exec -i hosts.ini all ping
   luthier exec -i hosts.ini kvm command uptime
+  luthier exec -i hosts.ini kvm shell 'ls -l /dev/kvm | wc -l'
   luthier exec -i hosts.ini kvm -m copy -a 'src=motd dest=/etc/motd' -b -C -D
   luthier exec -i hosts.ini kvm sysctl name=vm.swappiness value=1 -b")]
 pub struct ExecArgs {
     /// Which hosts
     #[arg(value_name = "PATTERN")]
     pub pattern: String,
-    /// Module and its arguments, `key=value …` or free text
-    #[arg(value_name = "MODULE [ARGS]", conflicts_with_all = ["module", "args"], allow_hyphen_values = true)]
+    /// Module and its arguments, `key=value …` or free text (in quotes, or after `--`, where it holds options: `'ls -l'`)
+    #[arg(value_name = "MODULE [ARGS]", conflicts_with_all = ["module", "args"])]
     pub words: Vec<String>,
     /// Module, as with Ansible [default: command]
     #[arg(short, long = "module-name", alias = "module", value_name = "MODULE")]
