@@ -5,12 +5,17 @@ mod answer;
 mod copy;
 mod copy_tree;
 mod declare;
+mod edit;
 mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod lineinfile;
+mod lines;
 mod mode;
 mod ownership;
+mod pattern;
+mod pattern_translate;
 mod placement;
 mod put;
 mod slurp;
@@ -111,4 +116,4 @@ impl ModuleError {
 }
 
 /// Every module of this agent, sorted by name.
-pub static ALL: &[&dyn Module] = &[&copy::Copy, &file::File, &slurp::Slurp, &stat::Stat, &template::Template];
+pub static ALL: &[&dyn Module] = &[&copy::Copy, &file::File, &lineinfile::LineInFile, &slurp::Slurp, &stat::Stat, &template::Template];
