@@ -10,6 +10,7 @@ mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod glob;
 mod lineinfile;
 mod lines;
 mod mode;
@@ -18,9 +19,14 @@ mod pattern;
 mod pattern_translate;
 mod placement;
 mod put;
+mod setting;
 mod slurp;
 mod stat;
+mod sysctl;
+mod sysfs;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -116,4 +122,13 @@ impl ModuleError {
 }
 
 /// Every module of this agent, sorted by name.
-pub static ALL: &[&dyn Module] = &[&copy::Copy, &file::File, &lineinfile::LineInFile, &slurp::Slurp, &stat::Stat, &template::Template];
+pub static ALL: &[&dyn Module] = &[
+    &copy::Copy,
+    &file::File,
+    &lineinfile::LineInFile,
+    &sysfs::Sysfs,
+    &slurp::Slurp,
+    &stat::Stat,
+    &sysctl::Sysctl,
+    &template::Template,
+];
