@@ -24,8 +24,6 @@ mod setup;
 mod shell;
 mod pattern;
 mod pattern_translate;
-mod placement;
-mod put;
 mod setting;
 mod slurp;
 mod stat;
