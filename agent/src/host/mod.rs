@@ -16,8 +16,7 @@ mod zone;
 pub use accounts::Account;
 pub use clock::Civil;
 pub use files::{Kind, Stat};
-pub use query::Answer;
-pub use who::{Who, Wish};
+pub use who::Wish;
 
 use std::path::{Path, PathBuf};
 

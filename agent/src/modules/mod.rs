@@ -2,6 +2,7 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod blockinfile;
 mod copy;
 mod copy_tree;
 mod declare;
@@ -19,9 +20,12 @@ mod pattern;
 mod pattern_translate;
 mod placement;
 mod put;
+mod replace;
 mod setting;
 mod slurp;
 mod stat;
+#[cfg(test)]
+mod stories;
 mod sysctl;
 mod sysfs;
 mod template;
@@ -123,10 +127,12 @@ impl ModuleError {
 
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
+    &blockinfile::BlockInFile,
     &copy::Copy,
     &file::File,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
+    &replace::Replace,
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,

@@ -59,7 +59,8 @@ impl Reader<'_> {
         let closed = self.rest.clone().nth(ahead.chars().count()) == Some('}');
         let (least, most) = ahead.split_once(',').unwrap_or((&ahead, &ahead));
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if !closed || !digits(least) || !digits(most) || (least.is_empty() && (most.is_empty() || !ahead.contains(','))) {
+        if !closed || !digits(least) || !digits(most) || (least.is_empty() && (most.is_empty() || !ahead.contains(',')))
+        {
             self.literal('{');
             return;
         }
@@ -153,7 +154,8 @@ impl Reader<'_> {
         let mut digits = String::from(first);
         digits.extend(self.rest.next_if(char::is_ascii_digit));
         let octal = |digit: &char| ('0'..='7').contains(digit);
-        if digits.len() == 2 && digits.chars().all(|digit| octal(&digit))
+        if digits.len() == 2
+            && digits.chars().all(|digit| octal(&digit))
             && let Some(third) = self.rest.next_if(|c| octal(c))
         {
             digits.push(third);
