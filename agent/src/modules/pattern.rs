@@ -218,6 +218,7 @@ mod tests {
             (r"[[a]", "[", true),
             (r"a{,2}b", "aab", true),
             (r"a{b", "a{b", true),
+            (r"^a{,}$", "aaa", true),
             (r"\<x\>", "<x>", true),
             (r"^\s*#?\s*key\b", "  # key=1", true),
             (r"\w", "é", false),
@@ -231,6 +232,8 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
         }
+        let word = Pattern::new(r"\bé\b", Over::Text, Flags::default()).unwrap();
+        assert!(word.is_match("un é.").unwrap() && !word.is_match("né").unwrap());
         for bad in [r"(", r"[a", r"\y", r"*"] {
             assert!(Pattern::new(bad, Over::Text, Flags::default()).is_err(), "{bad}");
         }
