@@ -32,6 +32,7 @@ pub use install::{discard, install};
 pub use query::Answer;
 pub use stop::{Stop, StopReason};
 pub use who::{Who, Wish};
+pub use who::Wish;
 
 use std::path::{Path, PathBuf};
 
