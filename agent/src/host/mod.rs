@@ -11,7 +11,7 @@ mod identity;
 pub use accounts::Account;
 pub use attributes::Attributes;
 pub use files::{Kind, Stat};
-pub use identity::{FileSystemSize, Ids, Uname};
+pub use identity::FileSystemSize;
 
 use std::path::{Path, PathBuf};
 
