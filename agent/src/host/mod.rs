@@ -33,6 +33,7 @@ pub use query::Answer;
 pub use stop::{Stop, StopReason};
 pub use who::{Who, Wish};
 pub use who::Wish;
+pub use identity::FileSystemSize;
 
 use std::path::{Path, PathBuf};
 
