@@ -6,10 +6,14 @@ mod command;
 mod copy;
 mod copy_tree;
 mod declare;
+mod edit;
 mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod glob;
+mod lineinfile;
+mod lines;
 mod mode;
 mod ownership;
 mod ping;
@@ -18,9 +22,18 @@ mod put;
 mod run_report;
 mod setup;
 mod shell;
+mod pattern;
+mod pattern_translate;
+mod placement;
+mod put;
+mod setting;
 mod slurp;
 mod stat;
+mod sysctl;
+mod sysfs;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -125,5 +138,12 @@ pub static ALL: &[&dyn Module] = &[
     &shell::Shell,
     &slurp::Slurp,
     &stat::Stat,
+    &copy::Copy,
+    &file::File,
+    &lineinfile::LineInFile,
+    &sysfs::Sysfs,
+    &slurp::Slurp,
+    &stat::Stat,
+    &sysctl::Sysctl,
     &template::Template,
 ];
