@@ -1,6 +1,7 @@
 //! `luthier agent`: the embedded agent as a file, to inspect it, sign it, or place it on hosts beforehand.
 
 use super::{CliError, ExitCode, Globals};
+use crate::session::agents;
 use clap::Args;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,11 +22,17 @@ pub struct AgentArgs {
 
 pub(super) fn agent(args: AgentArgs, globals: &Globals) -> Result<ExitCode, CliError> {
     let arch = args.arch.as_deref().unwrap_or(std::env::consts::ARCH);
-    let (bytes, hash) = super::agent_source::agent(arch, globals.options.agent_dir.as_deref())?;
-    write_program(&args.destination, &bytes).map_err(|error| {
+    let agents =
+        agents(globals.options.agent_dir.as_deref()).map_err(|error| CliError::failed(ExitCode::BadInput, error))?;
+    let Some(agent) = agents.get(arch) else {
+        return Err(CliError::usage(format!("there is no agent for {arch}"))
+            .hint(format!("there are agents for: {}; --agent-dir adds a folder of them", agents.known())));
+    };
+    let bytes = agent.raw().map_err(|error| CliError::failed(ExitCode::Internal, error))?;
+    write_program(&args.destination, bytes).map_err(|error| {
         CliError::message(ExitCode::Internal, format!("failed to write {}: {error}", args.destination.display()))
     })?;
-    globals.screen.talk(&format!("{} bytes for {arch}, SHA-256 {hash}\n", bytes.len()));
+    globals.screen.talk(&format!("{} bytes for {arch}, SHA-256 {}\n", bytes.len(), agent.sha256));
     Ok(ExitCode::Fine)
 }
 

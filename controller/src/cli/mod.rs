@@ -1,17 +1,22 @@
 //! The command line: the one door to clap. One file a command; each takes what it needs and returns an exit code.
 
+mod agent_cmd;
 pub mod args;
 mod completions;
 mod data_format;
 mod error;
+mod eval;
 mod exec;
 mod exit_code;
 mod extra_vars;
 mod facts;
 mod fleet;
 mod globals;
+mod inventory_cmd;
+pub mod load;
 mod main_impl;
 mod man;
+mod modules_cmd;
 mod record;
 mod reference;
 mod rollback;
@@ -20,6 +25,8 @@ mod runs;
 pub mod secrets;
 mod show;
 mod status;
+mod template_cmd;
+mod variables;
 mod vault_cmd;
 
 pub use data_format::DataFormat;
@@ -30,6 +37,7 @@ pub use globals::{ConnectionChoice, GlobalArgs, Globals};
 pub use main_impl::main_impl;
 pub use reference::reference;
 
+use crate::catalog::Catalog;
 use clap::{Parser, Subcommand};
 
 /// The whole command line.
@@ -75,6 +83,14 @@ pub enum Command {
     Exec(args::ExecArgs),
     /// Inspect hosts.
     Facts(args::FactsArgs),
+    /// Show the inventory as it is understood.
+    Inventory(inventory_cmd::InventoryArgs),
+    /// Print the value of an expression, or of a YAML file.
+    Eval(eval::EvalArgs),
+    /// Render a template file.
+    Template(template_cmd::TemplateArgs),
+    /// List the modules, or explain one.
+    Modules(modules_cmd::ModulesArgs),
     /// Encrypt and decrypt files as Ansible Vault does.
     Vault(vault_cmd::VaultArgs),
     /// List recorded runs, newest first.
@@ -85,6 +101,8 @@ pub enum Command {
     Rollback(args::RollbackArgs),
     /// Show transactions that are open or were interrupted on hosts.
     Status(args::StatusArgs),
+    /// Write the embedded agent to a file.
+    Agent(agent_cmd::AgentArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print or write manual pages.
@@ -96,11 +114,19 @@ fn dispatch(command: Command, globals: &Globals) -> Result<ExitCode, CliError> {
         Command::Run(args) => run::run(args, globals),
         Command::Exec(args) => exec::exec(args, globals),
         Command::Facts(args) => facts::facts(args, globals),
+        Command::Inventory(args) => inventory_cmd::inventory(args, globals),
+        Command::Eval(args) => eval::eval(args, globals),
+        Command::Template(args) => template_cmd::template(args, globals),
+        Command::Modules(args) => {
+            let specs: Vec<_> = Catalog::builtin().entries().iter().map(|entry| entry.spec.clone()).collect();
+            modules_cmd::modules(&args, &specs, globals)
+        }
         Command::Vault(args) => vault_cmd::vault(args, globals),
         Command::Runs(args) => runs::runs(args, globals),
         Command::Show(args) => show::show(args, globals),
         Command::Rollback(args) => rollback::rollback(args, globals),
         Command::Status(args) => status::status(args, globals),
+        Command::Agent(args) => agent_cmd::agent(args, globals),
         Command::Completions(args) => completions::completions(args, globals),
         Command::Man(args) => man::man(args, globals),
     }

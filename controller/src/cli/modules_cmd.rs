@@ -20,11 +20,8 @@ pub struct ModulesArgs {
     name: Option<String>,
 }
 
-pub(super) fn modules(args: ModulesArgs, globals: &Globals) -> Result<ExitCode, CliError> {
-    explain(&args, super::modules_source::specs()?, globals)
-}
-
-fn explain(args: &ModulesArgs, specs: &[ModuleSpec], globals: &Globals) -> Result<ExitCode, CliError> {
+/// The reference of these modules.
+pub(super) fn modules(args: &ModulesArgs, specs: &[ModuleSpec], globals: &Globals) -> Result<ExitCode, CliError> {
     let format = DataFormat::of(globals)?;
     let Some(name) = &args.name else {
         match format {
@@ -37,11 +34,12 @@ fn explain(args: &ModulesArgs, specs: &[ModuleSpec], globals: &Globals) -> Resul
         }
         return Ok(ExitCode::Fine);
     };
-    let names = |spec: &ModuleSpec| spec.name == name.as_str() || spec.aliases.iter().any(|alias| alias == name.as_str());
+    let names =
+        |spec: &ModuleSpec| spec.name == name.as_str() || spec.aliases.iter().any(|alias| alias == name.as_str());
     let Some(spec) = specs.iter().find(|spec| names(spec)) else {
-        let known = specs.iter().flat_map(|spec| {
-            std::iter::once(spec.name.as_ref()).chain(spec.aliases.iter().map(AsRef::as_ref))
-        });
+        let known = specs
+            .iter()
+            .flat_map(|spec| std::iter::once(spec.name.as_ref()).chain(spec.aliases.iter().map(AsRef::as_ref)));
         let error = CliError::usage(format!("there is no module \"{name}\""));
         return Err(match nearest(name, known) {
             Some(near) => error.hint(format!("did you mean \"{near}\"?")),

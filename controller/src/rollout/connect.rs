@@ -82,7 +82,8 @@ pub fn target(
     host: &str,
 ) -> Result<Target, ConnectError> {
     let lookup = variables(run, keywords, scope, place, host)?;
-    Target::from_vars(&HostName::from(host), &|name| lookup.get(name).cloned(), &run.defaults).map_err(ConnectError::Session)
+    Target::from_vars(&HostName::from(host), &|name| lookup.get(name).cloned(), &run.defaults)
+        .map_err(ConnectError::Session)
 }
 
 /// Open a session under the limit on hosts worked on at once.
@@ -137,7 +138,8 @@ fn variables(
         ];
         for (name, written) in keywords {
             if let Some(written) = written {
-                let value = run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
+                let value =
+                    run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
                 out.insert(name.to_owned(), value.to_json());
             }
         }
@@ -149,7 +151,11 @@ fn variables(
         }
     }
     let local = matches!(host, "localhost" | "127.0.0.1");
-    if local && !out.contains_key("ansible_connection") && !out.contains_key("ansible_host") && !out.contains_key("ansible_port") {
+    if local
+        && !out.contains_key("ansible_connection")
+        && !out.contains_key("ansible_host")
+        && !out.contains_key("ansible_port")
+    {
         out.insert("ansible_connection".into(), "local".into());
     }
     Ok(out)
@@ -199,7 +205,8 @@ pub fn escalate(
     let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
     let program = variable(&["ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
     let flags = variable(&["ansible_become_flags"])?.or(keyword(&keywords.become_flags)?).map(|value| text(&value));
-    let password = variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
+    let password =
+        variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
     Ok(Some(StartChild {
         identity: Identity { user, method: method.clone() },
         password: password.map(|value| text(&value)).or_else(|| options.password.clone()),

@@ -11,7 +11,13 @@ use luthier_protocol::{Map, Value as Json};
 use std::path::{Path, PathBuf};
 
 /// The requests of a task: one, or one a file where a folder is copied.
-pub fn prepare(walker: &HostRun, task: &PlannedTask, params: Map, scope: &Scope, place: &Place) -> Result<Vec<Draft>, String> {
+pub fn prepare(
+    walker: &HostRun,
+    task: &PlannedTask,
+    params: Map,
+    scope: &Scope,
+    place: &Place,
+) -> Result<Vec<Draft>, String> {
     let module = task.entry.spec.name.to_string();
     match module.as_str() {
         "template" => template(walker, module, params, scope, place).map(|draft| vec![draft]),
@@ -28,7 +34,11 @@ fn text<'a>(params: &'a Map, name: &str) -> Option<&'a str> {
 fn find(name: &str, part: &str, place: &Place) -> Result<PathBuf, String> {
     let given = expand_home(name);
     if given.is_absolute() {
-        return if given.exists() { Ok(given) } else { Err(format!("the file {name} was not found on the controller")) };
+        return if given.exists() {
+            Ok(given)
+        } else {
+            Err(format!("the file {name} was not found on the controller"))
+        };
     }
     let mut tried = Vec::new();
     for folder in &place.search {
@@ -122,7 +132,8 @@ fn file_options(params: &Map) -> FileOptions {
 fn preserve(params: &mut Map, path: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     if text(params, "mode") == Some("preserve") {
-        let metadata = std::fs::metadata(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+        let metadata =
+            std::fs::metadata(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
         params.insert("mode".into(), format!("{:04o}", metadata.permissions().mode() & 0o7777).into());
     }
     Ok(())
@@ -151,8 +162,11 @@ fn directory(params: &Map, path: &str) -> Draft {
 
 fn walk(path: &Path, dest: &str, module: &str, params: &Map, drafts: &mut Vec<Draft>) -> Result<(), String> {
     let wrong = |error: std::io::Error| format!("failed to read {}: {error}", path.display());
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(path).map_err(wrong)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrong)?;
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(wrong)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(wrong)?;
     entries.sort();
     for entry in entries {
         let target = format!("{dest}/{}", basename(&entry));

@@ -125,7 +125,9 @@ fn wire_content(source: &ContentSource) -> Result<Content, String> {
             digest.update(bytes);
             Ok(digest.offer())
         }
-        ContentSource::File(path) => file_content(path).map_err(|error| format!("failed to read {}: {error}", path.display())),
+        ContentSource::File(path) => {
+            file_content(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
+        }
     }
 }
 
@@ -174,7 +176,12 @@ fn lost(error: &SessionError) -> Outcome {
     if error.is_unreachable() { Outcome::unreachable(error.to_string()) } else { Outcome::failed(error.to_string()) }
 }
 
-fn environment(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<BTreeMap<String, String>, String> {
+fn environment(
+    walker: &HostRun,
+    task: &PlannedTask,
+    scope: &Scope,
+    place: &Place,
+) -> Result<BTreeMap<String, String>, String> {
     let mut out = BTreeMap::new();
     for written in &task.keywords.environment {
         match walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())? {
@@ -187,7 +194,9 @@ fn environment(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Plac
                 }
             }
             Value::Null => {}
-            other => return Err(format!("{}: environment must be a mapping, found {}", written.origin, other.type_name())),
+            other => {
+                return Err(format!("{}: environment must be a mapping, found {}", written.origin, other.type_name()));
+            }
         }
     }
     Ok(out)

@@ -88,7 +88,10 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
     let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(name)).cloned().collect();
     map.insert(Key::from("ansible_play_batch"), names(&in_batch));
     map.insert(Key::from("ansible_play_name"), Value::from(batch.name.as_str()));
-    map.insert(Key::from("ansible_play_role_names"), Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()));
+    map.insert(
+        Key::from("ansible_play_role_names"),
+        Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()),
+    );
     scope.push(Arc::new(map));
     scope.set("groups", Entry::Value(groups(run)));
     scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
@@ -109,7 +112,10 @@ fn fixed(run: &Run, host: &str) -> ValueMap {
     put("ansible_diff_mode", Value::Bool(run.options.diff));
     put("ansible_verbosity", Value::Int(i128::from(run.options.verbosity)));
     put("ansible_forks", Value::Int(run.permits.available_permits() as i128));
-    put("ansible_run_tags", if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) });
+    put(
+        "ansible_run_tags",
+        if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) },
+    );
     put("ansible_skip_tags", words(&run.options.skip_tags));
     put("ansible_limit", run.options.limit.as_deref().map_or(Value::Null, Value::from));
     put("omit", Value::from(crate::template::OMIT));

@@ -49,7 +49,9 @@ async fn visit(run: &Arc<Run>, visit: &Visit) -> Result<Session, SessionError> {
     for identity in &visit.identities {
         let keywords = become_keywords(identity);
         let login = session.agent().user.clone();
-        if let Some(mut child) = connect::escalate(run, &keywords, &scope, &scope, &place, &login, &target).map_err(input)? {
+        if let Some(mut child) =
+            connect::escalate(run, &keywords, &scope, &scope, &place, &login, &target).map_err(input)?
+        {
             // What the inventory says today may differ from who worked there then.
             child.identity = identity.clone();
             session.start_child(child).await?;
