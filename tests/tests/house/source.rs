@@ -33,7 +33,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
 
 /// Whether a file holds tests only.
 pub fn is_test_file(source: &Source) -> bool {
-    source.name.starts_with("tests/") || source.name.ends_with("/tests.rs") || source.name.contains("/tests/")
+    source.name.starts_with("tests/") || source.name.ends_with("tests.rs") || source.name.contains("/tests/")
 }
 
 impl Source {
