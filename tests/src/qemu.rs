@@ -126,7 +126,7 @@ impl Machine {
             "-accel",
             "tcg",
             "-cpu",
-            "max",
+            "max,vendor=GenuineIntel",
         ]
         .map(str::to_owned)
         .into();

@@ -1,4 +1,5 @@
 //! Becoming somebody else over real sshd and real sudo.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::sshd::{Site, Sudo};
 use std::os::unix::fs::MetadataExt;

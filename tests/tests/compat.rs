@@ -1,4 +1,5 @@
 //! Ansible's own answers on real inventories, playbooks and templates: how many agree may only grow.
+#![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
 use luthier_tests::{luthier, missing, testdata};
 use std::process::Command;

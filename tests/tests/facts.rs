@@ -1,4 +1,5 @@
 //! Facts over SSH, of captured machines, and of a whole emulated one.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::Luthier;
 use luthier_tests::qemu::Machine;

@@ -1,4 +1,5 @@
 //! Hosts that cannot be reached or trusted, one bad host among good ones each time.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::Outcome;
 use luthier_tests::proxy::{Faults, Proxy};

@@ -1,4 +1,5 @@
 //! Bad input: refused before any connection, with file:line:column, the nearest right name and exit code 5.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::Luthier;
 use tempfile::TempDir;

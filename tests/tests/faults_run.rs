@@ -1,4 +1,5 @@
 //! What goes wrong while tasks run: agents, controllers and lines that die, commands that hang or flood.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::Outcome;
 use luthier_tests::proxy::{Faults, Proxy};

@@ -1,4 +1,5 @@
 //! What stays after a run: the list of runs, their replay, the journal's view, and the exit codes.
+#![expect(clippy::expect_used, reason = "tests")]
 
 use luthier_tests::sshd::Site;
 

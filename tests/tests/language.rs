@@ -1,4 +1,5 @@
 //! The playbook language over real sshd: one small play for each thing people write.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::{Luthier, Outcome};
 use luthier_tests::sshd::Site;

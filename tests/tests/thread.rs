@@ -1,4 +1,5 @@
 //! The thread from end to end: twenty tasks on fifty hosts, the same again, and back to the byte.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::Tree;
 use luthier_tests::qemu::Machine;

@@ -5,13 +5,35 @@
 
 mod accounts;
 mod attributes;
+mod clock;
+mod command;
 mod files;
+mod flags;
+mod glob;
+pub mod hashes;
 mod identity;
+mod install;
+pub mod log;
+pub mod paths;
+mod query;
+mod stop;
+pub mod sys;
+mod who;
+mod write;
+mod zone;
 
 pub use accounts::Account;
 pub use attributes::Attributes;
+pub use clock::Civil;
+pub use command::{Command, Ending, Finished, Piped};
 pub use files::{Kind, Stat};
 pub use identity::{FileSystemSize, Ids, Uname};
+pub use install::{discard, install};
+pub use query::Answer;
+pub use stop::{Stop, StopReason};
+pub use who::{Who, Wish};
+pub use who::Wish;
+pub use identity::FileSystemSize;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,42 @@
 //! The modules: each reads the host and returns the changes it wants. None of them acts, prints, sleeps, or knows of
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
+mod answer;
+mod command;
+mod blockinfile;
+mod copy;
+mod copy_tree;
+mod declare;
+mod edit;
+mod file;
+mod file_links;
+mod file_times;
+mod file_tree;
+mod glob;
+mod lineinfile;
+mod lines;
+mod mode;
+mod ownership;
+mod ping;
+mod placement;
+mod put;
+mod run_report;
+mod setup;
+mod shell;
+mod pattern;
+mod pattern_translate;
+mod replace;
+mod setting;
+mod slurp;
+mod stat;
+#[cfg(test)]
+mod stories;
+mod sysctl;
+mod sysfs;
+mod template;
+#[cfg(test)]
+mod tests;
+
 use crate::host::Host;
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::ModuleSpec;
@@ -95,4 +131,23 @@ impl ModuleError {
 }
 
 /// Every module of this agent, sorted by name.
-pub static ALL: &[&dyn Module] = &[];
+pub static ALL: &[&dyn Module] = &[
+    &command::Command,
+    &copy::Copy,
+    &file::File,
+    &ping::Ping,
+    &setup::Setup,
+    &shell::Shell,
+    &slurp::Slurp,
+    &stat::Stat,
+    &blockinfile::BlockInFile,
+    &copy::Copy,
+    &file::File,
+    &lineinfile::LineInFile,
+    &sysfs::Sysfs,
+    &replace::Replace,
+    &slurp::Slurp,
+    &stat::Stat,
+    &sysctl::Sysctl,
+    &template::Template,
+];

@@ -110,9 +110,20 @@ fn meta() -> ModuleSpec {
             "Steer the run itself.",
             vec![ParamSpec {
                 choices: Cow::Owned(
-                    ["flush_handlers", "noop", "end_play", "end_host", "end_batch", "clear_facts", "clear_host_errors", "refresh_inventory", "reset_connection", "end_role"]
-                        .map(Text::Borrowed)
-                        .to_vec(),
+                    [
+                        "flush_handlers",
+                        "noop",
+                        "end_play",
+                        "end_host",
+                        "end_batch",
+                        "clear_facts",
+                        "clear_host_errors",
+                        "refresh_inventory",
+                        "reset_connection",
+                        "end_role",
+                    ]
+                    .map(Text::Borrowed)
+                    .to_vec(),
                 ),
                 ..required(param("free_form", ParamKind::Str, "What to do."))
             }],
@@ -139,7 +150,10 @@ fn include_vars() -> ModuleSpec {
                 param("files_matching", ParamKind::Str, "Regular expression for names in `dir`."),
                 param("ignore_files", ParamKind::List, "Names in `dir` to leave out."),
                 default(param("extensions", ParamKind::List, "File name endings read in `dir`."), "[json, yaml, yml]"),
-                default(param("ignore_unknown_extensions", ParamKind::Bool, "Pass over other endings in `dir`."), "false"),
+                default(
+                    param("ignore_unknown_extensions", ParamKind::Bool, "Pass over other endings in `dir`."),
+                    "false",
+                ),
                 default(param("hash_behaviour", ParamKind::Str, "`replace` or `merge`."), "replace"),
             ],
             "- include_vars: tuning.yml\n",
@@ -193,7 +207,12 @@ fn pause() -> ModuleSpec {
 
 /// Statements that are written like modules: they bring further tasks in.
 fn statements() -> impl Iterator<Item = ModuleSpec> {
-    let file = || vec![param("file", ParamKind::Str, "The file with the tasks."), param("apply", ParamKind::Dict, "Keywords put on every task of it.")];
+    let file = || {
+        vec![
+            param("file", ParamKind::Str, "The file with the tasks."),
+            param("apply", ParamKind::Dict, "Keywords put on every task of it."),
+        ]
+    };
     let role = || {
         vec![
             required(param("name", ParamKind::Str, "The role.")),
@@ -209,10 +228,25 @@ fn statements() -> impl Iterator<Item = ModuleSpec> {
     };
     let free = |spec: ModuleSpec| ModuleSpec { free_form: Some("file".into()), ..spec };
     [
-        free(module("include_tasks", "Bring in tasks when the run comes to it.", file(), "- include_tasks: numa.yml\n")),
+        free(module(
+            "include_tasks",
+            "Bring in tasks when the run comes to it.",
+            file(),
+            "- include_tasks: numa.yml\n",
+        )),
         free(module("import_tasks", "Bring in tasks when the playbook is read.", file(), "- import_tasks: numa.yml\n")),
-        module("include_role", "Bring in a role when the run comes to it.", role(), "- include_role:\n    name: hugepages\n"),
-        module("import_role", "Bring in a role when the playbook is read.", role(), "- import_role:\n    name: hugepages\n"),
+        module(
+            "include_role",
+            "Bring in a role when the run comes to it.",
+            role(),
+            "- include_role:\n    name: hugepages\n",
+        ),
+        module(
+            "import_role",
+            "Bring in a role when the playbook is read.",
+            role(),
+            "- import_role:\n    name: hugepages\n",
+        ),
     ]
     .into_iter()
 }

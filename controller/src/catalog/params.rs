@@ -201,7 +201,9 @@ fn bool_of(value: &Json) -> Option<bool> {
 
 fn int_of(value: &Json) -> Option<i64> {
     match value {
-        Json::Number(number) => number.as_i64().or_else(|| number.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64)),
+        Json::Number(number) => {
+            number.as_i64().or_else(|| number.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64))
+        }
         Json::String(text) => text.trim().parse().ok(),
         _ => None,
     }

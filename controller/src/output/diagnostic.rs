@@ -129,7 +129,7 @@ mod tests {
             &[Diagnostic::error(place(gone, 7, 3), "bad\x1b[2J"), Diagnostic::error(None, "no hosts matched")],
             false,
         );
-        assert!(text.contains("error: bad\\x1b[2J\n --> /nonexistent/x.yml:7:3\n"), "{text}");
+        assert!(text.contains("error: bad\\x1b[2J\n--> /nonexistent/x.yml:7:3\n"), "{text}");
         assert!(text.contains("error: no hosts matched\n"), "{text}");
         assert!(text.ends_with("error: 2 input errors; nothing was contacted\n"), "{text}");
     }

@@ -24,9 +24,19 @@ pub(super) fn keywords(engine: &Engine, keywords: &Keywords, errors: &mut Vec<Di
         }
     }
     let single = [
-        &keywords.r#become, &keywords.become_user, &keywords.become_method, &keywords.become_flags, &keywords.check_mode,
-        &keywords.diff, &keywords.ignore_errors, &keywords.no_log, &keywords.delegate_to, &keywords.run_once,
-        &keywords.remote_user, &keywords.timeout, &keywords.throttle,
+        &keywords.r#become,
+        &keywords.become_user,
+        &keywords.become_method,
+        &keywords.become_flags,
+        &keywords.check_mode,
+        &keywords.diff,
+        &keywords.ignore_errors,
+        &keywords.no_log,
+        &keywords.delegate_to,
+        &keywords.run_once,
+        &keywords.remote_user,
+        &keywords.timeout,
+        &keywords.throttle,
     ];
     for written in single.into_iter().flatten().chain(&keywords.environment).chain(&keywords.module_defaults) {
         value(engine, &written.value, errors);
@@ -71,17 +81,24 @@ fn expression(engine: &Engine, written: &Written, errors: &mut Vec<Diagnostic>) 
 pub(super) fn params(entry: &'static Entry, task: &Task, errors: &mut Vec<Diagnostic>) {
     // What a template or the module's defaults will add is not known yet.
     let open = task.args.dynamic.is_some() || !task.keywords.module_defaults.is_empty();
-    let given: Vec<(&str, &Written)> =
-        task.args.pairs.iter().filter(|(name, _)| name != "_raw_params").map(|(name, written)| (name.as_str(), written)).collect();
+    let given: Vec<(&str, &Written)> = task
+        .args
+        .pairs
+        .iter()
+        .filter(|(name, _)| name != "_raw_params")
+        .map(|(name, written)| (name.as_str(), written))
+        .collect();
     let raw = task.args.get("_raw_params").is_some();
     for error in catalog::check(entry, given.iter().map(|(name, written)| (*name, &written.value))) {
         if error.param.is_none() && (open || raw) {
             continue;
         }
-        let place = error.param.as_ref().and_then(|param| {
-            given.iter().find(|(name, _)| name == param).map(|(_, written)| written.origin.clone())
-        });
-        let mut diagnostic = Diagnostic::error(Some(place.unwrap_or_else(|| task.module_origin.clone())), error.message);
+        let place = error
+            .param
+            .as_ref()
+            .and_then(|param| given.iter().find(|(name, _)| name == param).map(|(_, written)| written.origin.clone()));
+        let mut diagnostic =
+            Diagnostic::error(Some(place.unwrap_or_else(|| task.module_origin.clone())), error.message);
         diagnostic.length = error.param.map_or(0, |param| param.chars().count());
         diagnostic.help = error.help;
         errors.push(diagnostic);

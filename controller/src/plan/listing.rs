@@ -42,7 +42,13 @@ pub fn list_tags(file: &str, plays: &[PlannedPlay], planner: &Planner) -> String
 pub fn list_hosts(file: &str, plays: &[(&PlannedPlay, Vec<String>)], planner: &Planner) -> String {
     let mut out = format!("\nplaybook: {file}\n");
     for (index, (play, hosts)) in plays.iter().enumerate() {
-        let _ = write!(out, "\n{}    pattern: ['{}']\n    hosts ({}):\n", head(index, play, planner), play.pattern(), hosts.len());
+        let _ = write!(
+            out,
+            "\n{}    pattern: ['{}']\n    hosts ({}):\n",
+            head(index, play, planner),
+            play.pattern(),
+            hosts.len()
+        );
         for host in hosts {
             let _ = writeln!(out, "      {host}");
         }

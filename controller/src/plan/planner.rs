@@ -97,7 +97,13 @@ impl Planner {
         (!empty).then_some(planned)
     }
 
-    fn task(&self, task: &Arc<Task>, outer: &Keywords, handler: bool, errors: &mut Vec<Diagnostic>) -> Option<PlannedTask> {
+    fn task(
+        &self,
+        task: &Arc<Task>,
+        outer: &Keywords,
+        handler: bool,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Option<PlannedTask> {
         check::task(&self.engine, task, errors);
         let Some(entry) = self.catalog.find(&task.module) else {
             let error = Diagnostic::error(

@@ -105,10 +105,8 @@ fn text_args(module: &str, text: &str, node: &Node) -> Result<Args, Diagnostic> 
     let wrong = |message: String| Diagnostic::error(Some(node.origin.clone()), message).length(node.length);
     let free = free_text(module);
     let parsed = parse_arguments(text, free.is_some(), Some(&node.origin))?;
-    let place = |text: &str| Written {
-        value: Value::written(text, Some(node.origin.clone())),
-        origin: node.origin.clone(),
-    };
+    let place =
+        |text: &str| Written { value: Value::written(text, Some(node.origin.clone())), origin: node.origin.clone() };
     let mut pairs: Vec<(String, Written)> =
         parsed.pairs.iter().map(|(name, value)| (name.clone(), place(value))).collect();
     if let Some(raw) = parsed.raw {

@@ -59,10 +59,32 @@ pub struct Keywords {
 
 /// Names [`Keywords::take`] understands.
 pub(super) const SHARED: &[&str] = &[
-    "when", "tags", "vars", "environment", "module_defaults", "become", "become_user", "become_method", "become_flags",
-    "become_exe", "check_mode", "diff", "ignore_errors", "ignore_unreachable", "no_log", "delegate_to",
-    "delegate_facts", "run_once", "connection", "port", "remote_user", "any_errors_fatal", "throttle", "timeout",
-    "collections", "debugger",
+    "when",
+    "tags",
+    "vars",
+    "environment",
+    "module_defaults",
+    "become",
+    "become_user",
+    "become_method",
+    "become_flags",
+    "become_exe",
+    "check_mode",
+    "diff",
+    "ignore_errors",
+    "ignore_unreachable",
+    "no_log",
+    "delegate_to",
+    "delegate_facts",
+    "run_once",
+    "connection",
+    "port",
+    "remote_user",
+    "any_errors_fatal",
+    "throttle",
+    "timeout",
+    "collections",
+    "debugger",
 ];
 
 impl Keywords {
@@ -170,7 +192,9 @@ fn as_node(value: &Value, origin: &crate::yaml::Origin) -> Node {
     let data = match value {
         Value::List(items) => NodeData::List(items.iter().map(|item| as_node(item, origin)).collect()),
         Value::Map(map) => NodeData::Map(
-            map.iter().map(|(key, value)| (as_node(&Value::from(key.to_string()), origin), as_node(value, origin))).collect(),
+            map.iter()
+                .map(|(key, value)| (as_node(&Value::from(key.to_string()), origin), as_node(value, origin)))
+                .collect(),
         ),
         scalar => NodeData::Scalar {
             text: scalar.as_str().unwrap_or_default().to_owned(),
@@ -234,7 +258,8 @@ pub(super) fn variables(node: &Node) -> Result<Vec<Arc<ValueMap>>, Diagnostic> {
 /// The error for a key nobody knows.
 pub(super) fn unknown_key(what: &str, key: &str, node: &Node, known: &[&[&str]]) -> Diagnostic {
     let near = nearest(key, known.iter().flat_map(|row| row.iter().copied()));
-    let error = Diagnostic::error(Some(node.origin.clone()), format!("`{key}` is no keyword of a {what}")).length(node.length);
+    let error =
+        Diagnostic::error(Some(node.origin.clone()), format!("`{key}` is no keyword of a {what}")).length(node.length);
     match near {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,

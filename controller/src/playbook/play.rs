@@ -13,8 +13,23 @@ const MAX_IMPORTS: usize = 64;
 
 /// Keys of a play that are no shared keywords.
 const OWN: &[&str] = &[
-    "name", "hosts", "gather_facts", "gather_subset", "gather_timeout", "strategy", "serial", "max_fail_percentage",
-    "order", "force_handlers", "vars_files", "pre_tasks", "roles", "tasks", "post_tasks", "handlers", "user",
+    "name",
+    "hosts",
+    "gather_facts",
+    "gather_subset",
+    "gather_timeout",
+    "strategy",
+    "serial",
+    "max_fail_percentage",
+    "order",
+    "force_handlers",
+    "vars_files",
+    "pre_tasks",
+    "roles",
+    "tasks",
+    "post_tasks",
+    "handlers",
+    "user",
 ];
 
 const STRATEGIES: &[&str] = &["linear", "free", "host_pinned"];
@@ -49,14 +64,23 @@ pub(super) fn file(reader: &Reader, path: &Path, depth: usize, errors: &mut Vec<
 /// The value of `import_playbook`, if that is what the item is.
 fn import(item: &Node) -> Option<&Node> {
     let NodeData::Map(pairs) = &item.data else { return None };
-    let is_import = |key: &Node| key.to_value().as_str().is_some_and(|text| super::args::short(text) == "import_playbook");
+    let is_import =
+        |key: &Node| key.to_value().as_str().is_some_and(|text| super::args::short(text) == "import_playbook");
     pairs.iter().find(|(key, _)| is_import(key)).map(|(_, value)| value)
 }
 
-fn imported(reader: &Reader, name: &Node, item: &Node, path: &Path, depth: usize, errors: &mut Vec<Diagnostic>) -> Vec<Play> {
+fn imported(
+    reader: &Reader,
+    name: &Node,
+    item: &Node,
+    path: &Path,
+    depth: usize,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Play> {
     let value = name.to_value();
     let Value::Str(text) = &value else {
-        errors.push(Diagnostic::error(Some(name.origin.clone()), "import_playbook needs a file name without templates"));
+        errors
+            .push(Diagnostic::error(Some(name.origin.clone()), "import_playbook needs a file name without templates"));
         return Vec::new();
     };
     let target = path.parent().unwrap_or(Path::new("")).join(&**text);
@@ -111,7 +135,8 @@ fn play(reader: &Reader, node: &Node, path: &Path, errors: &mut Vec<Diagnostic>)
         Some(hosts) if hosts.value != Value::Null => draft.hosts = hosts,
         _ => {
             let near = pairs.iter().filter_map(|(key, _)| key_text(key).ok().map(|text| (text, key)));
-            let near = near.into_iter().find(|(text, _)| nearest("hosts", [text.as_str()]).is_some() && text != "hosts");
+            let near =
+                near.into_iter().find(|(text, _)| nearest("hosts", [text.as_str()]).is_some() && text != "hosts");
             let error = Diagnostic::error(Some(node.origin.clone()), "a play needs `hosts`");
             if near.is_none() {
                 reading.errors.push(error);
@@ -147,7 +172,14 @@ fn empty(node: &Node, path: &Path) -> Play {
     }
 }
 
-fn take(reader: &Reader, play: &mut Play, name: &str, key: &Node, value: &Node, reading: &mut Reading) -> Result<(), Diagnostic> {
+fn take(
+    reader: &Reader,
+    play: &mut Play,
+    name: &str,
+    key: &Node,
+    value: &Node,
+    reading: &mut Reading,
+) -> Result<(), Diagnostic> {
     let path = play.file.clone();
     match name {
         "name" => play.name = Some(written(value)),
@@ -224,7 +256,9 @@ pub(super) fn role_entry(
                 "role" | "name" => name = name.or_else(|| Some(written(value))),
                 "tasks_from" => parts.tasks = value.to_value().as_str().unwrap_or("main").to_owned(),
                 "vars" => match variables(value) {
-                    Ok(maps) => maps.iter().for_each(|map| params.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())))),
+                    Ok(maps) => {
+                        maps.iter().for_each(|map| params.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))))
+                    }
                     Err(error) => reading.errors.push(error),
                 },
                 _ => match keywords.take(&text, value) {
@@ -248,5 +282,18 @@ pub(super) fn role_entry(
             reading.errors.push(Diagnostic::error(Some(node.origin.clone()), "a role needs a name without templates"));
             None
         }
+    }
+}
+
+/// A play with one task and nothing else.
+pub(super) fn with_task(pattern: &str, task: super::types::Task, node: &Node, path: &Path) -> Play {
+    let value = |value: Value| Some(Written { value, origin: node.origin.clone() });
+    Play {
+        name: value(Value::from("luthier exec")),
+        hosts: Written { value: Value::from(pattern), origin: node.origin.clone() },
+        gather_facts: value(Value::Bool(false)),
+        strategy: Strategy::Free,
+        tasks: vec![Step::Task(Arc::new(task))],
+        ..empty(node, path)
     }
 }

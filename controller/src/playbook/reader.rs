@@ -143,7 +143,9 @@ impl Reader {
                 "notify" => {}
                 _ => match block.keywords.take(&name, value) {
                     Ok(true) => {}
-                    Ok(false) => reading.errors.push(keywords::unknown_key("block", &name, key, &[keywords::SHARED, BLOCK])),
+                    Ok(false) => {
+                        reading.errors.push(keywords::unknown_key("block", &name, key, &[keywords::SHARED, BLOCK]))
+                    }
                     Err(error) => reading.errors.push(error),
                 },
             }
@@ -302,8 +304,11 @@ fn static_text(written: &Written, reading: &mut Reading) -> Option<String> {
         Value::Str(text) => Some(text.to_string()),
         _ => {
             reading.errors.push(
-                Diagnostic::error(Some(written.origin.clone()), "an import is read before there are any hosts, so its name cannot be a template")
-                    .help("use include_tasks or include_role for names that depend on variables"),
+                Diagnostic::error(
+                    Some(written.origin.clone()),
+                    "an import is read before there are any hosts, so its name cannot be a template",
+                )
+                .help("use include_tasks or include_role for names that depend on variables"),
             );
             None
         }

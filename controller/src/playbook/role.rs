@@ -66,10 +66,10 @@ pub(super) fn variables(path: &Path, part: &str, name: &str) -> Result<Arc<Value
     if let Some(file) = file(path, part, name) {
         files.push(file);
     } else if folder.is_dir() {
-        let entries = std::fs::read_dir(&folder).map_err(|error| {
-            Diagnostic::error(None, format!("failed to list {}: {error}", folder.display()))
-        })?;
-        files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.is_file()).collect();
+        let entries = std::fs::read_dir(&folder)
+            .map_err(|error| Diagnostic::error(None, format!("failed to list {}: {error}", folder.display())))?;
+        files =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.is_file()).collect();
         files.sort();
     }
     for file in files {

@@ -9,11 +9,27 @@ use std::sync::Arc;
 
 /// Keys of a task that are neither shared keywords nor the module.
 pub(super) const OWN: &[&str] = &[
-    "name", "action", "local_action", "args", "loop", "loop_control", "register", "notify", "listen", "changed_when",
-    "failed_when", "until", "retries", "delay", "revert", "async", "poll",
+    "name",
+    "action",
+    "local_action",
+    "args",
+    "loop",
+    "loop_control",
+    "register",
+    "notify",
+    "listen",
+    "changed_when",
+    "failed_when",
+    "until",
+    "retries",
+    "delay",
+    "revert",
+    "async",
+    "poll",
 ];
 
-const LOOP_CONTROL: &[&str] = &["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"];
+const LOOP_CONTROL: &[&str] =
+    &["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"];
 
 /// The text of a mapping's key.
 pub(super) fn key_text(node: &Node) -> Result<String, Diagnostic> {
@@ -27,12 +43,7 @@ pub(super) fn key_text(node: &Node) -> Result<String, Diagnostic> {
 }
 
 /// Read a task. All that is wrong with it is pushed to `errors`; `None` when nothing usable is left.
-pub(super) fn read(
-    node: &Node,
-    file: &Path,
-    role: Option<&Arc<Role>>,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Task> {
+pub(super) fn read(node: &Node, file: &Path, role: Option<&Arc<Role>>, errors: &mut Vec<Diagnostic>) -> Option<Task> {
     let NodeData::Map(pairs) = &node.data else {
         errors.push(Diagnostic::error(Some(node.origin.clone()), "a task must be a mapping"));
         return None;
@@ -89,7 +100,9 @@ impl<'n> Draft<'n> {
             "loop_control" => self.control = loop_control(value)?,
             "register" => self.register = Some(identifier(value)?),
             "notify" => self.notify = list(value),
-            "listen" => self.listen = list(value).iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect(),
+            "listen" => {
+                self.listen = list(value).iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect()
+            }
             "changed_when" => self.changed_when = Some(written(value)),
             "failed_when" => self.failed_when = Some(written(value)),
             "until" => self.until = Some(written(value)),
@@ -153,9 +166,8 @@ impl<'n> Draft<'n> {
             ([(name, key, _), ..], Some(_)) => Err(unknown_key("task", name, key, &[SHARED, OWN])),
             (several, None) => {
                 // The one that looks like a keyword with a typing error is the one to show.
-                let odd = several.iter().find(|(name, _, _)| {
-                    nearest(name, SHARED.iter().chain(OWN).copied()).is_some()
-                });
+                let odd =
+                    several.iter().find(|(name, _, _)| nearest(name, SHARED.iter().chain(OWN).copied()).is_some());
                 match odd {
                     Some((name, key, _)) => Err(unknown_key("task", name, key, &[SHARED, OWN])),
                     None => {
@@ -192,7 +204,12 @@ fn action(node: &Node) -> Result<(String, Origin, Args), Diagnostic> {
     };
     let (name, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
     let rest = Node {
-        data: NodeData::Scalar { text: rest.to_owned(), value: Value::written(rest, Some(node.origin.clone())), plain: false, tag: None },
+        data: NodeData::Scalar {
+            text: rest.to_owned(),
+            value: Value::written(rest, Some(node.origin.clone())),
+            plain: false,
+            tag: None,
+        },
         origin: node.origin.clone(),
         length: node.length,
     };
@@ -233,5 +250,29 @@ fn identifier(node: &Node) -> Result<String, Diagnostic> {
         Err(Diagnostic::error(Some(node.origin.clone()), format!("`{text}` cannot name a variable"))
             .length(node.length)
             .help("letters, digits and _, not beginning with a digit"))
+    }
+}
+
+/// A play with one task, for `exec`.
+pub fn ad_hoc(pattern: &str, module: &str, arguments: &str) -> Result<super::types::Play, Diagnostic> {
+    let file: Arc<Path> = Path::new("<command line>").into();
+    let origin = Origin { file: Arc::clone(&file), line: 1, column: 1 };
+    let scalar = |text: &str| Node {
+        data: NodeData::Scalar {
+            text: text.to_owned(),
+            value: Value::written(text, Some(origin.clone())),
+            plain: false,
+            tag: None,
+        },
+        origin: origin.clone(),
+        length: 0,
+    };
+    let mapping = Node { data: NodeData::Map(vec![(scalar(module), scalar(arguments))]), origin: origin.clone(), length: 0 };
+    let mut errors = Vec::new();
+    let task = read(&mapping, &file, None, &mut errors);
+    match (task, errors.pop()) {
+        (Some(task), None) => Ok(super::play::with_task(pattern, task, &mapping, &file)),
+        (_, Some(error)) => Err(error),
+        (None, None) => Err(Diagnostic::error(Some(origin), "no task")),
     }
 }

@@ -48,7 +48,8 @@ impl HostRun {
         if !is_plain(task) {
             return false;
         }
-        let registers: Vec<&str> = self.ahead.iter().filter_map(|started| started.task.task.register.as_deref()).collect();
+        let registers: Vec<&str> =
+            self.ahead.iter().filter_map(|started| started.task.task.register.as_deref()).collect();
         if registers.is_empty() {
             return true;
         }
@@ -92,8 +93,17 @@ fn inputs(task: &PlannedTask) -> Vec<Value> {
         values.push(expression(&condition.value));
     }
     let options = [
-        &keywords.r#become, &keywords.become_user, &keywords.become_method, &keywords.become_flags, &keywords.check_mode,
-        &keywords.diff, &keywords.no_log, &keywords.timeout, &keywords.remote_user, &keywords.connection, &task.task.name,
+        &keywords.r#become,
+        &keywords.become_user,
+        &keywords.become_method,
+        &keywords.become_flags,
+        &keywords.check_mode,
+        &keywords.diff,
+        &keywords.no_log,
+        &keywords.timeout,
+        &keywords.remote_user,
+        &keywords.connection,
+        &task.task.name,
         &task.task.revert,
     ];
     values.extend(options.into_iter().flatten().map(|written| written.value.clone()));

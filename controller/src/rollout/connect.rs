@@ -7,6 +7,7 @@ use super::run::{Run, text};
 use super::{flags, scope};
 use crate::event::Event;
 use crate::plan::PlannedTask;
+use crate::playbook::{Keywords, Written};
 use crate::session::{self, Notice, Session, SessionError, Target};
 use crate::template::{Place, Scope};
 use crate::yaml::Value;
@@ -48,9 +49,8 @@ pub async fn session(
     let run = &walker.run;
     // A delegated task connects as its delegate's variables say, but is who the task says.
     let own = if delegated { scope::host(run, host) } else { scope.clone() };
-    let lookup = variables(run, task, &own, place, host, delegated)?;
-    let target = Target::from_vars(&HostName::from(host), &|name| lookup.get(name).cloned(), &run.defaults)
-        .map_err(ConnectError::Session)?;
+    let keywords = (!delegated).then_some(&task.keywords);
+    let target = target(run, keywords, &own, place, host)?;
     let key = format!("{:?} {:?} {:?}", target.connection, target.user, target.port);
     let memory = run.memory(host);
     let mut connections = memory.connections.lock().await;
@@ -61,9 +61,29 @@ pub async fn session(
     let Some(connection) = connections.get_mut(&key) else {
         return Err(ConnectError::Input("the connection was lost".into()));
     };
-    let identity = escalate(walker, task, &own, scope, place, connection, &target).await?;
-    memory.note_identity(identity.as_ref());
+    let login = connection.session.agent().user.clone();
+    let child = escalate(run, &task.keywords, &own, scope, place, &login, &target)?;
+    let identity = child.as_ref().map(|child| child.identity.clone());
+    if let Some(child) = child
+        && connection.started.insert(child.identity.clone())
+    {
+        connection.session.start_child(child).await.map_err(ConnectError::Session)?;
+    }
+    memory.note(&target, identity.as_ref());
     Ok((connection.session.clone(), identity))
+}
+
+/// Where and how a host is reached, from its variables and the keywords that hold.
+pub fn target(
+    run: &Arc<Run>,
+    keywords: Option<&Keywords>,
+    scope: &Scope,
+    place: &Place,
+    host: &str,
+) -> Result<Target, ConnectError> {
+    let lookup = variables(run, keywords, scope, place, host)?;
+    Target::from_vars(&HostName::from(host), &|name| lookup.get(name).cloned(), &run.defaults)
+        .map_err(ConnectError::Session)
 }
 
 /// Open a session under the limit on hosts worked on at once.
@@ -103,51 +123,54 @@ fn listen(run: &Run, host: &str, notice: Notice) {
 /// Variables that say how to connect, rendered.
 fn variables(
     run: &Arc<Run>,
-    task: &PlannedTask,
+    keywords: Option<&Keywords>,
     scope: &Scope,
     place: &Place,
     host: &str,
-    delegated: bool,
 ) -> Result<HashMap<String, Json>, ConnectError> {
     let mut out = HashMap::new();
     let input = |name: &str, error: String| ConnectError::Input(format!("variable `{name}` of {host}: {error}"));
-    if !delegated {
+    if let Some(keywords) = keywords {
         let keywords = [
-            ("ansible_user", &task.keywords.remote_user),
-            ("ansible_port", &task.keywords.port),
-            ("ansible_connection", &task.keywords.connection),
+            ("ansible_user", &keywords.remote_user),
+            ("ansible_port", &keywords.port),
+            ("ansible_connection", &keywords.connection),
         ];
         for (name, written) in keywords {
             if let Some(written) = written {
-                let value = run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
+                let value =
+                    run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
                 out.insert(name.to_owned(), value.to_json());
             }
         }
     }
-    for name in session::CONNECTION_VARIABLES {
+    for name in Target::VARIABLES {
         if let Some(value) = scope.get(name) {
             let value = run.engine.render(&value, scope, place).map_err(|error| input(name, error.to_string()))?;
             out.insert((*name).to_owned(), value.to_json());
         }
     }
     let local = matches!(host, "localhost" | "127.0.0.1");
-    if local && !out.contains_key("ansible_connection") && !out.contains_key("ansible_host") && !out.contains_key("ansible_port") {
+    if local
+        && !out.contains_key("ansible_connection")
+        && !out.contains_key("ansible_host")
+        && !out.contains_key("ansible_port")
+    {
         out.insert("ansible_connection".into(), "local".into());
     }
     Ok(out)
 }
 
-/// Who carries the task out: `None` for the login user. Asks the agent for a child where it has none yet.
-async fn escalate(
-    walker: &HostRun,
-    task: &PlannedTask,
+/// Who carries a task out, and how to become that: `None` for the login user.
+pub fn escalate(
+    run: &Arc<Run>,
+    keywords: &Keywords,
     own: &Scope,
     scope: &Scope,
     place: &Place,
-    connection: &mut Connection,
+    login: &str,
     target: &Target,
-) -> Result<Option<Identity>, ConnectError> {
-    let run = &walker.run;
+) -> Result<Option<StartChild>, ConnectError> {
     let variable = |names: &[&str]| -> Result<Option<Value>, ConnectError> {
         for name in names {
             if let Some(value) = own.get(name) {
@@ -157,14 +180,15 @@ async fn escalate(
         }
         Ok(None)
     };
-    let keyword = |written: &Option<crate::playbook::Written>| -> Result<Option<Value>, ConnectError> {
+    let keyword = |written: &Option<Written>| -> Result<Option<Value>, ConnectError> {
         let Some(written) = written else { return Ok(None) };
         let value = run.engine.render(&written.value, scope, place);
         value.map(Some).map_err(|error| ConnectError::Input(error.to_string()))
     };
-    let enabled = match variable(&["ansible_become"])?.or(keyword(&task.keywords.r#become)?) {
+    let options = &run.options.escalation;
+    let enabled = match variable(&["ansible_become"])?.or(keyword(&keywords.r#become)?) {
         Some(value) => flags::of(&value).ok_or_else(|| ConnectError::Input("become must be yes or no".into()))?,
-        None => run.options.escalation.enabled,
+        None => options.enabled,
     };
     if !enabled {
         return Ok(None);
@@ -172,30 +196,24 @@ async fn escalate(
     let choose = |found: Option<Value>, fallback: &Option<String>, default: &str| {
         found.map(|value| text(&value)).or_else(|| fallback.clone()).unwrap_or_else(|| default.to_owned())
     };
-    let options = &run.options.escalation;
-    let user = choose(variable(&["ansible_become_user"])?.or(keyword(&task.keywords.become_user)?), &options.user, "root");
-    if user == connection.session.agent().user {
+    let user = variable(&["ansible_become_user"])?.or(keyword(&keywords.become_user)?);
+    let user = choose(user, &options.user, "root");
+    if user == login {
         return Ok(None);
     }
-    let method = variable(&["ansible_become_method"])?.or(keyword(&task.keywords.become_method)?);
+    let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
     let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
-    let identity = Identity { user, method: method.clone() };
-    if connection.started.contains(&identity) {
-        return Ok(Some(identity));
-    }
-    let program = variable(&["ansible_become_exe"])?.or(keyword(&task.keywords.become_exe)?);
-    let flags = variable(&["ansible_become_flags"])?.or(keyword(&task.keywords.become_flags)?).map(|value| text(&value));
-    let password = variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
-    let child = StartChild {
-        identity: identity.clone(),
+    let program = variable(&["ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
+    let flags = variable(&["ansible_become_flags"])?.or(keyword(&keywords.become_flags)?).map(|value| text(&value));
+    let password =
+        variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
+    Ok(Some(StartChild {
+        identity: Identity { user, method: method.clone() },
         password: password.map(|value| text(&value)).or_else(|| options.password.clone()),
         flags: flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
         program: choose(program, &None, &method),
         agent_path: target.agent_path.clone(),
-    };
-    connection.session.start_child(child).await.map_err(ConnectError::Session)?;
-    connection.started.insert(identity.clone());
-    Ok(Some(identity))
+    }))
 }
 
 /// Forget the connections of this host: one was lost.

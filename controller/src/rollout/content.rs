@@ -11,7 +11,13 @@ use luthier_protocol::{Map, Value as Json};
 use std::path::{Path, PathBuf};
 
 /// The requests of a task: one, or one a file where a folder is copied.
-pub fn prepare(walker: &HostRun, task: &PlannedTask, params: Map, scope: &Scope, place: &Place) -> Result<Vec<Draft>, String> {
+pub fn prepare(
+    walker: &HostRun,
+    task: &PlannedTask,
+    params: Map,
+    scope: &Scope,
+    place: &Place,
+) -> Result<Vec<Draft>, String> {
     let module = task.entry.spec.name.to_string();
     match module.as_str() {
         "template" => template(walker, module, params, scope, place).map(|draft| vec![draft]),
@@ -28,7 +34,11 @@ fn text<'a>(params: &'a Map, name: &str) -> Option<&'a str> {
 fn find(name: &str, part: &str, place: &Place) -> Result<PathBuf, String> {
     let given = expand_home(name);
     if given.is_absolute() {
-        return if given.exists() { Ok(given) } else { Err(format!("the file {name} was not found on the controller")) };
+        return if given.exists() {
+            Ok(given)
+        } else {
+            Err(format!("the file {name} was not found on the controller"))
+        };
     }
     let mut tried = Vec::new();
     for folder in &place.search {
@@ -58,7 +68,7 @@ fn template(walker: &HostRun, module: String, mut params: Map, scope: &Scope, pl
     let path = find(name, "templates", place)?;
     let source = std::fs::read(&path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
     let source = String::from_utf8(source).map_err(|_| format!("the template {} is not UTF-8", path.display()))?;
-    let options = FileOptions::from_params(&params)?;
+    let options = file_options(&params);
     let text = walker.run.engine.file(&source, &path, &options, scope, place).map_err(|error| error.to_string())?;
     params.insert("_original_basename".into(), basename(&path).into());
     preserve(&mut params, &path)?;
@@ -94,11 +104,36 @@ fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, St
     Ok(vec![Draft { module, params, content: Some(ContentSource::File(path)), extra: Map::new() }])
 }
 
+/// The module's parameters that say how the file is rendered.
+fn file_options(params: &Map) -> FileOptions {
+    let mut options = FileOptions::default();
+    let word = |name: &str, slot: &mut String| {
+        if let Some(value) = text(params, name) {
+            *slot = value.to_owned();
+        }
+    };
+    word("block_start_string", &mut options.block_start_string);
+    word("block_end_string", &mut options.block_end_string);
+    word("variable_start_string", &mut options.variable_start_string);
+    word("variable_end_string", &mut options.variable_end_string);
+    word("comment_start_string", &mut options.comment_start_string);
+    word("comment_end_string", &mut options.comment_end_string);
+    // Written `\\n` in YAML without quotes, it arrives as two letters.
+    if let Some(newline) = text(params, "newline_sequence") {
+        options.newline_sequence = newline.replace("\\r", "\r").replace("\\n", "\n");
+    }
+    let flag = |name: &str, default: bool| params.get(name).and_then(Json::as_bool).unwrap_or(default);
+    options.trim_blocks = flag("trim_blocks", options.trim_blocks);
+    options.lstrip_blocks = flag("lstrip_blocks", options.lstrip_blocks);
+    options
+}
+
 /// `mode: preserve` takes the file's own mode.
 fn preserve(params: &mut Map, path: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     if text(params, "mode") == Some("preserve") {
-        let metadata = std::fs::metadata(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+        let metadata =
+            std::fs::metadata(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
         params.insert("mode".into(), format!("{:04o}", metadata.permissions().mode() & 0o7777).into());
     }
     Ok(())
@@ -127,8 +162,11 @@ fn directory(params: &Map, path: &str) -> Draft {
 
 fn walk(path: &Path, dest: &str, module: &str, params: &Map, drafts: &mut Vec<Draft>) -> Result<(), String> {
     let wrong = |error: std::io::Error| format!("failed to read {}: {error}", path.display());
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(path).map_err(wrong)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrong)?;
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(wrong)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(wrong)?;
     entries.sort();
     for entry in entries {
         let target = format!("{dest}/{}", basename(&entry));

@@ -1,6 +1,6 @@
 //! What the run knows of each host: facts, variables set on the way, its connection.
 
-use crate::session::Session;
+use crate::session::{Session, Target};
 use crate::yaml::{Key, Value, ValueMap};
 use luthier_protocol::task::Identity;
 use std::collections::{BTreeSet, HashMap};
@@ -14,7 +14,16 @@ pub struct HostMemory {
     /// Connections by what distinguishes them (user, kind); the lock is held while one is opened.
     pub connections: tokio::sync::Mutex<HashMap<String, Connection>>,
     next_seq: AtomicU64,
-    identities: Mutex<BTreeSet<Option<Identity>>>,
+    used: Mutex<Option<Used>>,
+}
+
+/// How a host was reached, and by whom it was worked on: what a rollback needs.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// Where it was reached.
+    pub target: Target,
+    /// Who worked there besides the login user.
+    pub identities: BTreeSet<Identity>,
 }
 
 /// Variables a host gained during the run; snapshots are shared, not copied.
@@ -89,17 +98,20 @@ impl HostMemory {
         self.next_seq.load(Ordering::Relaxed)
     }
 
-    /// Remember who worked here, for `rollback`.
-    pub fn note_identity(&self, identity: Option<&Identity>) {
-        let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
-        if !identities.contains(&identity.cloned()) {
-            identities.insert(identity.cloned());
+    /// Remember how it was reached and who worked there.
+    pub fn note(&self, target: &Target, identity: Option<&Identity>) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = used.get_or_insert_with(|| Used { target: target.clone(), identities: BTreeSet::new() });
+        if let Some(identity) = identity
+            && !used.identities.contains(identity)
+        {
+            used.identities.insert(identity.clone());
         }
     }
 
-    /// Who worked here.
-    pub fn identities(&self) -> Vec<Option<Identity>> {
-        self.identities.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// How it was reached and who worked there; `None` before the first connection.
+    pub fn used(&self) -> Option<Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Variables> {

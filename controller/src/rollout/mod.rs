@@ -26,6 +26,6 @@ mod vars_files;
 mod verdict;
 
 pub use drive::{RunEnd, carry_out};
-pub use memory::HostMemory;
+pub use memory::{HostMemory, Used};
 pub use run::{Escalation, Options, Parts, Run};
-pub use undo::{HostUndo, roll_back};
+pub use undo::{HostUndo, Visit, facts, journals, roll_back, wanted_identity};

@@ -21,7 +21,9 @@ pub fn render(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place
                     given.insert(key.to_string(), value.to_json());
                 }
             }
-            other => return Err(format!("{}: parameters must be a mapping, found {}", dynamic.origin, other.type_name())),
+            other => {
+                return Err(format!("{}: parameters must be a mapping, found {}", dynamic.origin, other.type_name()));
+            }
         }
     }
     for (name, written) in &task.task.args.pairs {
@@ -61,7 +63,8 @@ fn free_text(task: &PlannedTask, given: &mut Map) -> Result<(), String> {
 fn module_defaults(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Map, String> {
     let mut out = Map::new();
     for written in &task.keywords.module_defaults {
-        let Value::Map(rows) = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?
+        let Value::Map(rows) =
+            walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?
         else {
             continue;
         };

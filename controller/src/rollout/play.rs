@@ -111,7 +111,8 @@ impl Batch {
     /// The semaphore of a task with `throttle`.
     pub fn throttle(&self, position: &Position, width: usize) -> Arc<tokio::sync::Semaphore> {
         let mut throttles = guard(&self.throttles);
-        let semaphore = throttles.entry(position.clone()).or_insert_with(|| Arc::new(tokio::sync::Semaphore::new(width)));
+        let semaphore =
+            throttles.entry(position.clone()).or_insert_with(|| Arc::new(tokio::sync::Semaphore::new(width)));
         Arc::clone(semaphore)
     }
 
@@ -136,7 +137,11 @@ impl Batch {
 }
 
 /// Carry out a play. `failed` are hosts earlier plays lost; they take no part, and new ones are added.
-pub async fn play(run: &Arc<Run>, planned: &Arc<PlannedPlay>, failed: &mut HashSet<String>) -> Result<PlayEnd, Diagnostic> {
+pub async fn play(
+    run: &Arc<Run>,
+    planned: &Arc<PlannedPlay>,
+    failed: &mut HashSet<String>,
+) -> Result<PlayEnd, Diagnostic> {
     let hosts = batches::hosts(run, planned)?;
     let name = name(run, planned);
     let hosts: Vec<String> = hosts.into_iter().filter(|host| !failed.contains(host)).collect();
@@ -171,7 +176,8 @@ pub async fn play(run: &Arc<Run>, planned: &Arc<PlannedPlay>, failed: &mut HashS
 
 /// Whether a batch's failures forbid the next batch.
 fn too_many(run: &Run, batch: &Batch, lost: &HashSet<String>) -> bool {
-    let fatal = batch.planned.play.keywords.any_errors_fatal.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
+    let fatal =
+        batch.planned.play.keywords.any_errors_fatal.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
     if fatal && !lost.is_empty() {
         return true;
     }
@@ -235,6 +241,7 @@ async fn carry_out(run: &Arc<Run>, batch: Batch) -> Arc<Batch> {
     }
     while let Some(ended) = hosts.join_next().await {
         if let Err(error) = ended {
+            run.fail_otherwise();
             run.warn(None, format!("a host's list ended abnormally: {error}"));
         }
     }

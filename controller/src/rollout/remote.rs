@@ -120,7 +120,55 @@ async fn send_one(
 fn wire_content(source: &ContentSource) -> Result<Content, String> {
     match source {
         ContentSource::Bytes(bytes) if bytes.len() <= INLINE_CONTENT => Ok(Content::Inline(bytes.to_vec())),
-        source => source.offer().map_err(|error| error.to_string()),
+        ContentSource::Bytes(bytes) => {
+            let mut digest = Digests::default();
+            digest.update(bytes);
+            Ok(digest.offer())
+        }
+        ContentSource::File(path) => {
+            file_content(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
+        }
+    }
+}
+
+fn file_content(path: &std::path::Path) -> std::io::Result<Content> {
+    use std::io::Read;
+    let mut file = std::fs::File::open(path)?;
+    if file.metadata()?.len() <= INLINE_CONTENT as u64 {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        return Ok(Content::Inline(bytes));
+    }
+    let mut digest = Digests::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(digest.offer()),
+            length => digest.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+/// Both hashes and the length of content.
+#[derive(Default)]
+struct Digests {
+    sha256: sha2::Sha256,
+    sha1: sha1::Sha1,
+    size: u64,
+}
+
+impl Digests {
+    fn update(&mut self, bytes: &[u8]) {
+        use sha2::Digest;
+        self.sha256.update(bytes);
+        self.sha1.update(bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    fn offer(self) -> Content {
+        use sha2::Digest;
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Content::Offered { sha256: hex(&self.sha256.finalize()), sha1: hex(&self.sha1.finalize()), size: self.size }
     }
 }
 
@@ -128,7 +176,12 @@ fn lost(error: &SessionError) -> Outcome {
     if error.is_unreachable() { Outcome::unreachable(error.to_string()) } else { Outcome::failed(error.to_string()) }
 }
 
-fn environment(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<BTreeMap<String, String>, String> {
+fn environment(
+    walker: &HostRun,
+    task: &PlannedTask,
+    scope: &Scope,
+    place: &Place,
+) -> Result<BTreeMap<String, String>, String> {
     let mut out = BTreeMap::new();
     for written in &task.keywords.environment {
         match walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())? {
@@ -141,7 +194,9 @@ fn environment(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Plac
                 }
             }
             Value::Null => {}
-            other => return Err(format!("{}: environment must be a mapping, found {}", written.origin, other.type_name())),
+            other => {
+                return Err(format!("{}: environment must be a mapping, found {}", written.origin, other.type_name()));
+            }
         }
     }
     Ok(out)
@@ -172,7 +227,8 @@ pub async fn answer(walker: &HostRun, sent: Sent) -> Outcome {
     let waited = tokio::select! {
         waited = sent.pending.wait() => waited,
         () = stopping => {
-            sent.session.cancel(sent.seq).await;
+            // The line may be gone already; then there is nothing to cancel.
+            let _ = sent.session.cancel(sent.seq).await;
             return Outcome::failed("interrupted");
         }
     };

@@ -60,7 +60,17 @@ pub fn host(run: &Arc<Run>, host: &str) -> Scope {
     scope.push(known.set);
     scope.push(Arc::clone(&run.options.extra));
     scope.push(Arc::new(fixed(run, host)));
+    scope.set("groups", Entry::Value(groups(run)));
     scope
+}
+
+/// `groups`: the hosts of every group.
+fn groups(run: &Run) -> Value {
+    let groups = run.inventory.read().unwrap_or_else(PoisonError::into_inner).groups();
+    let names = |hosts: &[luthier_protocol::name::HostName]| {
+        Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect())
+    };
+    Value::map(groups.iter().map(|(group, hosts)| (Key::from(group.as_str()), names(hosts))).collect())
 }
 
 fn inventory_variables(run: &Run, host: &str) -> Arc<ValueMap> {
@@ -78,8 +88,12 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
     let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(name)).cloned().collect();
     map.insert(Key::from("ansible_play_batch"), names(&in_batch));
     map.insert(Key::from("ansible_play_name"), Value::from(batch.name.as_str()));
-    map.insert(Key::from("ansible_play_role_names"), Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()));
+    map.insert(
+        Key::from("ansible_play_role_names"),
+        Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()),
+    );
     scope.push(Arc::new(map));
+    scope.set("groups", Entry::Value(groups(run)));
     scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
 }
 
@@ -92,14 +106,16 @@ fn fixed(run: &Run, host: &str) -> ValueMap {
     };
     put("inventory_hostname", Value::from(host));
     put("inventory_hostname_short", Value::from(host.split('.').next().unwrap_or(host)));
-    put("groups", inventory.groups_value());
     put("playbook_dir", Value::from(run.base.display().to_string()));
     put("ansible_playbook_dir", Value::from(run.base.display().to_string()));
     put("ansible_check_mode", Value::Bool(run.options.check));
     put("ansible_diff_mode", Value::Bool(run.options.diff));
     put("ansible_verbosity", Value::Int(i128::from(run.options.verbosity)));
     put("ansible_forks", Value::Int(run.permits.available_permits() as i128));
-    put("ansible_run_tags", if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) });
+    put(
+        "ansible_run_tags",
+        if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) },
+    );
     put("ansible_skip_tags", words(&run.options.skip_tags));
     put("ansible_limit", run.options.limit.as_deref().map_or(Value::Null, Value::from));
     put("omit", Value::from(crate::template::OMIT));
@@ -131,6 +147,6 @@ impl Lazy for HostVars {
 
     fn names(&self) -> Vec<Arc<str>> {
         let inventory = self.run.inventory.read().unwrap_or_else(PoisonError::into_inner);
-        inventory.host_names().iter().map(|name| Arc::from(name.as_str())).collect()
+        inventory.hosts().iter().map(|name| Arc::from(name.as_str())).collect()
     }
 }

@@ -188,7 +188,8 @@ impl HostRun {
         for (index, value) in items.iter().enumerate() {
             let round = looping::Round { control: &looped.control, index, total, items: &items, value };
             let inner = looping::scope(&round, scope);
-            let label = looped.control.label.as_ref().and_then(|label| self.run.engine.render(label, &inner, place).ok());
+            let label =
+                looped.control.label.as_ref().and_then(|label| self.run.engine.render(label, &inner, place).ok());
             let mut item = self.start_item(task, inner, place, started, Some(value.clone())).await;
             item.item = Some(value.clone());
             item.label = label;
@@ -256,7 +257,8 @@ impl HostRun {
         started: &mut Started,
         value: Option<Value>,
     ) -> Item {
-        let mut item = Item { scope, item: value, label: None, progress: Progress::Done(Outcome::ok(Default::default())) };
+        let mut item =
+            Item { scope, item: value, label: None, progress: Progress::Done(Outcome::ok(Default::default())) };
         match self.conditions(task, &item.scope, place) {
             Ok(None) => {}
             Ok(Some(skipped)) => {
@@ -277,7 +279,13 @@ impl HostRun {
     }
 
     /// Render the parameters and carry out or send.
-    pub async fn attempt(&mut self, task: &Arc<PlannedTask>, scope: &Scope, place: &Place, started: &mut Started) -> Progress {
+    pub async fn attempt(
+        &mut self,
+        task: &Arc<PlannedTask>,
+        scope: &Scope,
+        place: &Place,
+        started: &mut Started,
+    ) -> Progress {
         let rendered = match params::render(self, task, scope, place) {
             Ok(rendered) => rendered,
             Err(error) => return Progress::Done(Outcome::failed(error)),

@@ -176,10 +176,9 @@ pub(super) async fn greet(
                 Some(_) => return Err(SessionError::Protocol("its first message is no hello".to_owned())),
                 None => {}
             }
-            match line.reader.next().await {
-                Heard::Out(bytes) => decoder.push(&bytes),
-                Heard::Err(bytes) => tail.keep(&bytes),
-                other => return Err(tail.gone(other, &mut line.reader).await),
+            match tail.next(&mut line.reader, limit).await? {
+                Some(bytes) => decoder.push(&bytes),
+                None => return Err(tail.gone()),
             }
         }
     };
@@ -213,41 +212,49 @@ fn gave_up(message: &str) -> SessionError {
     SessionError::Lost(format!("the agent gave up: {}", escaped(message)))
 }
 
-/// The last of what the agent said on standard error.
+/// The last of what the agent said on standard error, and how it ended.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+struct Tail {
+    err: Vec<u8>,
+    status: Option<String>,
+}
 
 impl Tail {
-    fn keep(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-        let surplus = self.0.len().saturating_sub(ERR_TAIL);
-        self.0.drain(..surplus);
+    /// The next bytes of the conversation; `None` when no more will come. An SSH server may tell the status before the
+    /// last output, so that it ends nothing.
+    async fn next(&mut self, reader: &mut LineReader, silence: Duration) -> Result<Option<Vec<u8>>, SessionError> {
+        loop {
+            let limit = if self.status.is_some() { LAST_WORDS } else { silence };
+            match tokio::time::timeout(limit, reader.next()).await {
+                Ok(Heard::Out(bytes)) => return Ok(Some(bytes)),
+                Ok(Heard::Err(bytes)) => {
+                    self.err.extend_from_slice(&bytes);
+                    let surplus = self.err.len().saturating_sub(ERR_TAIL);
+                    self.err.drain(..surplus);
+                }
+                Ok(Heard::Exit(text)) => self.status = Some(text),
+                Ok(Heard::End | Heard::Refused) => return Ok(None),
+                Err(_) if self.status.is_some() => return Ok(None),
+                Err(_) => {
+                    return Err(SessionError::Lost(format!("the host was silent for {} s", silence.as_secs())));
+                }
+            }
+        }
     }
 
     /// The agent is gone: how, in words.
-    async fn gone(&mut self, first: Heard, reader: &mut LineReader) -> SessionError {
-        let mut status = None;
-        let mut heard = first;
-        loop {
-            match heard {
-                Heard::Exit(text) => status = Some(text),
-                Heard::Err(bytes) => self.keep(&bytes),
-                Heard::End => break,
-                Heard::Out(_) | Heard::Refused => {}
-            }
-            match tokio::time::timeout(LAST_WORDS, reader.next()).await {
-                Ok(next) => heard = next,
-                Err(_) => break,
-            }
-        }
-        let how = match status {
+    fn gone(&self) -> SessionError {
+        let how = match &self.status {
             Some(text) => format!("the agent ended ({text})"),
-            None => "the host closed it".to_owned(),
+            None => CLOSED.to_owned(),
         };
-        let said = escaped(&String::from_utf8_lossy(&self.0));
+        let said = escaped(&String::from_utf8_lossy(&self.err));
         SessionError::Lost(if said.is_empty() { how } else { format!("{how}: {said}") })
     }
 }
+
+/// The end of a line of which nobody says why.
+const CLOSED: &str = "the host closed it";
 
 /// Everything the conversation needs.
 pub(super) struct Conversation {
@@ -275,7 +282,7 @@ impl Conversation {
             }
         };
         let end = match (&end, line.keeper.as_ref().and_then(|keeper| keeper.reason())) {
-            (SessionError::Lost(text), Some(reason)) if text == "the host closed it" => SessionError::Lost(reason),
+            (SessionError::Lost(text), Some(reason)) if text == CLOSED => SessionError::Lost(reason),
             _ => end,
         };
         outgoing.close();
@@ -298,13 +305,10 @@ impl Conversation {
                     Err(error) => return broken(error),
                 }
             }
-            let Ok(heard) = tokio::time::timeout(self.silence, reader.next()).await else {
-                return SessionError::Lost(format!("the host was silent for {} s", self.silence.as_secs()));
-            };
-            match heard {
-                Heard::Out(bytes) => decoder.push(&bytes),
-                Heard::Err(bytes) => tail.keep(&bytes),
-                other => return tail.gone(other, reader).await,
+            match tail.next(reader, self.silence).await {
+                Ok(Some(bytes)) => decoder.push(&bytes),
+                Ok(None) => return tail.gone(),
+                Err(lost) => return lost,
             }
         }
     }

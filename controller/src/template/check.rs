@@ -28,18 +28,23 @@ impl Engine {
         let mut out = Vec::new();
         match value {
             Value::List(items) => out.extend(items.iter().flat_map(|item| self.check_condition(item, origin))),
-            Value::Str(text) => {
-                let template = TemplateText { source: text.to_string(), origin: origin.cloned() };
-                match super::parse::expression(text.trim()) {
-                    Ok(expr) => {
-                        let mut found = Vec::new();
-                        expr_names(&expr, &mut found);
-                        report(&template, found, &mut out);
-                    }
-                    Err(fault) => out.push(failed(fault.resolve(|at| place_of(&template, at)).into(), &template)),
-                }
-            }
+            Value::Str(text) => out.extend(self.check_expression(text, origin)),
             other => self.check_into(other, &mut out),
+        }
+        out
+    }
+
+    /// The same for one expression without braces.
+    pub fn check_expression(&self, text: &str, origin: Option<&Origin>) -> Vec<Diagnostic> {
+        let mut out = Vec::new();
+        let template = TemplateText { source: text.to_owned(), origin: origin.cloned() };
+        match super::parse::expression(text.trim()) {
+            Ok(expr) => {
+                let mut found = Vec::new();
+                expr_names(&expr, &mut found);
+                report(&template, found, &mut out);
+            }
+            Err(fault) => out.push(failed(fault.resolve(|at| place_of(&template, at)).into(), &template)),
         }
         out
     }

@@ -8,7 +8,7 @@ use super::parse::{self, Syntax};
 use super::run::Run;
 use super::scope::{Place, Scope};
 use super::text;
-use super::val::Val;
+use super::val::{Args, Val};
 use crate::yaml::{TemplateText, Value, ValueMap};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -200,6 +200,21 @@ impl Engine {
             let expr = self.compiled(text.trim())?;
             let value = Run::new(&interpreter, Rc::clone(&interpreter.home)).eval(&expr)?;
             interpreter.finish(&value)
+        };
+        work().map_err(TemplateError::from)
+    }
+
+    /// Calls a lookup with terms that are values, as `with_NAME` does; gives its list.
+    ///
+    /// # Errors
+    /// An unknown lookup, or one that fails.
+    pub fn lookup(&self, name: &str, terms: &[Value], scope: &Scope, place: &Place) -> Result<Value, TemplateError> {
+        let interpreter = Interpreter::new(self, scope, place);
+        let work = || {
+            let terms = terms.iter().map(|term| interpreter.value(term, &interpreter.home));
+            let terms = std::iter::once(Ok(Val::from(name))).chain(terms).collect::<Outcome<Vec<Val>>>()?;
+            let found = super::lookups::lookup(&interpreter, Args::positional(terms), true)?;
+            interpreter.finish(&found)
         };
         work().map_err(TemplateError::from)
     }

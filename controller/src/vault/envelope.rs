@@ -162,6 +162,19 @@ mod tests {
         passwords.iter().map(|(id, password)| Secret::new(*id, password.as_bytes().to_vec()).unwrap()).collect()
     }
 
+    /// Made with Python's `hashlib` and `openssl enc -aes-256-ctr` for the password `correct horse`.
+    const KNOWN: &str = "$ANSIBLE_VAULT;1.1;AES256\n\
+        30303031303230333034303530363037303830393061306230633064306530663130313131323133\n\
+        3134313531363137313831393161316231633164316531660a383931393932623933313038383536\n\
+        39626134616466666536323430653532616232313064393666616533346533373166616331316236\n\
+        3434323765633666370a626666633635333266653766616333643332393135373462646461643139\n\
+        3538\n";
+
+    #[test]
+    fn a_text_made_elsewhere_is_read() {
+        assert_eq!(decrypt(KNOWN, &secrets(&[("x", "correct horse")])).unwrap(), b"top: secret\n");
+    }
+
     #[test]
     fn what_is_encrypted_can_be_decrypted() {
         for size in [0, 1, 15, 16, 17, 4000] {

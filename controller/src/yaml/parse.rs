@@ -28,6 +28,8 @@ pub fn parse_str(text: &str, file: &Arc<Path>) -> Result<Vec<Node>, Diagnostic> 
         match Builder::new(file, json).build(current) {
             Ok(documents) => return Ok(documents),
             Err(Failure::Said(diagnostic)) => return Err(diagnostic),
+            // JSON writes some letters as two escapes, which YAML does not know.
+            Err(Failure::Scan(_)) if json => return Ok(from_json(text, file)),
             Err(Failure::Scan(error)) => match relax::relax(current, &error) {
                 Some(next) => relaxed = Some(next),
                 None => return Err(explain(&error, current, file)),
@@ -188,7 +190,7 @@ impl<'a> Builder<'a> {
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.stack.pop() {
                     let anchor = open.anchor;
-                    let node = close(open)?;
+                    let node = close(open, self.json)?;
                     if anchor > 0 {
                         self.anchors.insert(anchor, node.clone());
                     }
@@ -335,7 +337,7 @@ fn merge(into: &mut Vec<(Node, Node)>, node: Node) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-fn close(open: Open) -> Result<Node, Diagnostic> {
+fn close(open: Open, json: bool) -> Result<Node, Diagnostic> {
     let Open { list, map, tag, origin, .. } = open;
     let is_map = map.is_some();
     let data = match map {
@@ -344,6 +346,9 @@ fn close(open: Open) -> Result<Node, Diagnostic> {
         Some(map) => NodeData::Map(overlay(map.merged, map.own)),
     };
     let mut node = Node { data, origin, length: 0 };
+    if json {
+        return Ok(unwrap(node));
+    }
     match tag.strip_prefix("tag:yaml.org,2002:") {
         Some("seq") if !is_map => {}
         Some("map") if is_map => {}
@@ -355,6 +360,45 @@ fn close(open: Open) -> Result<Node, Diagnostic> {
         None => return Err(node.error(format!("the tag `{tag}` is not known here"))),
     }
     Ok(node)
+}
+
+/// Ansible's wrappings for what JSON lacks: text that is vaulted or never a template.
+fn unwrap(node: Node) -> Node {
+    let NodeData::Map(entries) = &node.data else { return node };
+    let [(key, inner)] = entries.as_slice() else { return node };
+    let (Some(name), Some(text)) = (key.text(), inner.text()) else { return node };
+    let (value, tag) = match name {
+        "__ansible_vault" => (Value::Vault(text.into()), Tag::Vault),
+        "__ansible_unsafe" => (Value::str(text), Tag::Unsafe),
+        _ => return node,
+    };
+    let data = NodeData::Scalar { text: text.to_owned(), value, plain: false, tag: Some(tag) };
+    Node { data, origin: inner.origin.clone(), length: inner.length }
+}
+
+/// A JSON text without places.
+fn from_json(text: &str, file: &Arc<Path>) -> Vec<Node> {
+    let origin = Origin { file: file.clone(), line: 1, column: 1 };
+    serde_json::from_str::<serde_json::Value>(text).map(|value| json_node(&value, &origin)).into_iter().collect()
+}
+
+fn json_node(value: &serde_json::Value, origin: &Origin) -> Node {
+    let written = |text: &str| NodeData::Scalar {
+        text: text.to_owned(),
+        value: Value::written(text, Some(origin.clone())),
+        plain: false,
+        tag: None,
+    };
+    let data = match value {
+        serde_json::Value::String(text) => written(text),
+        serde_json::Value::Array(items) => NodeData::List(items.iter().map(|item| json_node(item, origin)).collect()),
+        serde_json::Value::Object(map) => {
+            let key = |key: &str| Node { data: written(key), origin: origin.clone(), length: 0 };
+            NodeData::Map(map.iter().map(|(name, value)| (key(name), json_node(value, origin))).collect())
+        }
+        other => NodeData::Scalar { text: other.to_string(), value: Value::from_json(other), plain: true, tag: None },
+    };
+    unwrap(Node { data, origin: origin.clone(), length: 0 })
 }
 
 /// Own entries over merged ones: a merged key keeps its place and takes the own value.

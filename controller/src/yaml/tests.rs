@@ -161,6 +161,8 @@ fn json_files_follow_json() {
         Some(&Value::Float(1000.0))
     );
     assert_eq!(value("{\n\t\"a\": [\n\t\t1,\n\t\t2\n\t]\n}\n").to_json().to_string(), r#"{"a":[1,2]}"#);
+    assert_eq!(value(r#"{"a": "\ud83d\ude00\/", "b": 2}"#).to_json().to_string(), "{\"a\":\"\u{1f600}/\",\"b\":2}");
+    assert_eq!(value(r#"{"a": {"__ansible_vault": "x"}}"#).get("a"), Some(&Value::Vault("x".into())));
     assert_eq!(value("a: 1e3").get("a"), Some(&Value::str("1e3")));
 }
 

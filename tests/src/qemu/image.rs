@@ -9,17 +9,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Modules for a network card and disks, in the order they must be loaded.
-const MODULES: [&str; 8] = [
-    "virtio",
-    "virtio_ring",
-    "virtio_pci_modern_dev",
-    "virtio_pci_legacy_dev",
-    "virtio_pci",
-    "failover",
-    "net_failover",
-    "virtio_net",
-];
+/// Modules that a machine needs to be reached; what these need in turn is found in the modules themselves.
+const MODULES: [&str; 2] = ["virtio_pci", "virtio_net"];
 
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -111,11 +102,13 @@ pub(super) fn initramfs(folder: &Path, kernel: &Kernel, host_key: &Path, authori
     fs::write(root.join("init"), INIT).expect("init");
     executable(&root.join("init"));
     programs(&root);
-    for (number, module) in MODULES.iter().enumerate() {
-        if let Some(file) = find(&kernel.modules, &format!("{module}.ko")) {
-            // Numbered, so that the shell's order of names is the order of loading.
-            fs::copy(file, root.join(format!("modules/{number}-{module}.ko"))).expect("a kernel module");
-        }
+    let mut ordered = Vec::new();
+    for module in MODULES {
+        order(&kernel.modules, module, &mut ordered);
+    }
+    for (number, (name, content)) in ordered.iter().enumerate() {
+        // Numbered, so that the shell's order of names is the order of loading.
+        fs::write(root.join(format!("modules/{number:02}-{name}.ko")), content).expect("a kernel module");
     }
     let files = [
         ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\n"),
@@ -169,6 +162,35 @@ fn install(from: &Path, to: &Path) {
 
 fn executable(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
+}
+
+/// Append a module behind all that it depends on. One that is not there is built into the kernel.
+fn order(folder: &Path, module: &str, ordered: &mut Vec<(String, Vec<u8>)>) {
+    if ordered.iter().any(|(name, _)| name == module) {
+        return;
+    }
+    let Some(content) = module_content(folder, module) else { return };
+    for needed in depends(&content) {
+        order(folder, &needed, ordered);
+    }
+    ordered.push((module.to_owned(), content));
+}
+
+/// A module's ELF file, unpacked where the distribution compresses it.
+fn module_content(folder: &Path, module: &str) -> Option<Vec<u8>> {
+    if let Some(plain) = find(folder, &format!("{module}.ko")) {
+        return fs::read(plain).ok();
+    }
+    let packed = find(folder, &format!("{module}.ko.xz"))?;
+    let output = Command::new("xz").arg("-dc").arg(packed).output().expect("xz runs");
+    output.status.success().then_some(output.stdout)
+}
+
+/// The names in a module's `depends=` entry: zero-terminated text in its `.modinfo` section.
+fn depends(module: &[u8]) -> Vec<String> {
+    let entry = module.split(|byte| *byte == 0).find_map(|text| text.strip_prefix(b"depends="));
+    let text = String::from_utf8_lossy(entry.unwrap_or_default()).into_owned();
+    text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn find(folder: &Path, wanted: &str) -> Option<PathBuf> {

@@ -28,7 +28,11 @@ const COLLECTORS: &[Collector] = &[
     Collector { name: "dns", group: MINIMUM, add: |host, _, facts| network::resolver(host, facts) },
     Collector { name: "env", group: MINIMUM, add: |_, wanted, facts| user::environment(wanted, facts) },
     Collector { name: "user", group: MINIMUM, add: |host, _, facts| user::account(host, facts) },
-    Collector { name: "local", group: MINIMUM, add: |host, wanted, facts| local::facts_d(host, wanted.fact_path, facts) },
+    Collector {
+        name: "local",
+        group: MINIMUM,
+        add: |host, wanted, facts| local::facts_d(host, wanted.fact_path, facts),
+    },
     Collector { name: "apparmor", group: MINIMUM, add: |host, _, facts| security::apparmor(host, facts) },
     Collector { name: "selinux", group: MINIMUM, add: |host, _, facts| security::selinux(host, facts) },
     Collector { name: "fips", group: MINIMUM, add: |host, _, facts| security::fips(host, facts) },

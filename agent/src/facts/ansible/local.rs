@@ -43,7 +43,8 @@ fn ini(text: &str, path: &str) -> Value {
             (section, last) = (Some(name.to_owned()), None);
             continue;
         }
-        let Some(values) = section.as_ref().and_then(|name| sections.get_mut(name)).and_then(Value::as_object_mut) else {
+        let Some(values) = section.as_ref().and_then(|name| sections.get_mut(name)).and_then(Value::as_object_mut)
+        else {
             return Value::from(format!("error loading facts as JSON or ini - please check content: {path}"));
         };
         if line.starts_with([' ', '\t'])

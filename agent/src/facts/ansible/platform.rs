@@ -95,7 +95,10 @@ pub fn distribution(host: &Host, facts: &mut Map) {
         .unwrap_or_else(|| if field("NAME").contains("Stream") { "Stream".to_owned() } else { "NA".to_owned() });
     facts.insert("distribution".to_owned(), json!(name));
     facts.insert("distribution_version".to_owned(), json!(if version.is_empty() { "NA" } else { &version }));
-    facts.insert("distribution_major_version".to_owned(), json!(version.split('.').next().filter(|text| !text.is_empty()).unwrap_or("NA")));
+    facts.insert(
+        "distribution_major_version".to_owned(),
+        json!(version.split('.').next().filter(|text| !text.is_empty()).unwrap_or("NA")),
+    );
     if let Some(minor) = minor {
         facts.insert("distribution_minor_version".to_owned(), json!(minor));
     }
@@ -175,7 +178,9 @@ pub fn package_manager(host: &Host, facts: &mut Map) {
     let family = os_family(distribution_name(id).unwrap_or_default());
     let order: &[(&str, &str)] = match family {
         Some("RedHat") if there("/run/ostree-booted") => &[("atomic_container", "/run/ostree-booted")],
-        Some("RedHat") => &[("dnf5", "/usr/bin/dnf"), ("dnf", "/usr/bin/dnf-3"), ("dnf", "/usr/bin/dnf"), ("yum", "/usr/bin/yum")],
+        Some("RedHat") => {
+            &[("dnf5", "/usr/bin/dnf"), ("dnf", "/usr/bin/dnf-3"), ("dnf", "/usr/bin/dnf"), ("yum", "/usr/bin/yum")]
+        }
         _ => &[
             ("apt", "/usr/bin/apt-get"),
             ("zypper", "/usr/bin/zypper"),

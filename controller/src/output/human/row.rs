@@ -99,8 +99,9 @@ impl Human {
             self.handlers.remove(task);
         }
         self.current = task.to_owned();
-        self.held.entry(task.to_owned()).or_default();
         if !self.free {
+            // Another task of the same name is another task.
+            self.held.insert(task.to_owned(), Held::default());
             self.heading.clear();
             self.head(task);
         }
@@ -170,12 +171,15 @@ impl Human {
         for task in tasks {
             self.flush(&task);
         }
-        self.held.clear();
     }
 
     fn flush(&mut self, task: &str) {
+        let complete = self.complete(task);
         let Some(held) = self.held.get_mut(task) else { return };
         let blocks = std::mem::take(&mut held.blocks);
+        if complete {
+            self.held.shift_remove(task);
+        }
         if blocks.is_empty() {
             return;
         }

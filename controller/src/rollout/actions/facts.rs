@@ -85,7 +85,9 @@ fn find(name: &str, task: &PlannedTask, place: &Place) -> Result<PathBuf, String
 fn folder(path: &Path, params: &Map) -> Result<Vec<PathBuf>, String> {
     let list = |name: &str| -> Vec<String> {
         let items = params.get(name).and_then(Json::as_array);
-        items.map(|items| items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()).unwrap_or_default()
+        items
+            .map(|items| items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+            .unwrap_or_default()
     };
     let (extensions, ignored) = (list("extensions"), list("ignore_files"));
     let depth = params.get("depth").and_then(Json::as_u64).filter(|depth| *depth > 0).unwrap_or(u64::MAX);
@@ -101,8 +103,11 @@ fn folder(path: &Path, params: &Map) -> Result<Vec<PathBuf>, String> {
 
 fn collect(path: &Path, depth: u64, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let wrong = |error: std::io::Error| format!("failed to list {}: {error}", path.display());
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(path).map_err(wrong)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrong)?;
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(wrong)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(wrong)?;
     entries.sort();
     for entry in entries {
         if entry.is_dir() && depth > 1 {

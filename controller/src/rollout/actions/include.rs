@@ -141,7 +141,12 @@ fn all(errors: &[Diagnostic]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn tasks(walker: &HostRun, task: &PlannedTask, given: &Map, outer: &Keywords) -> Result<(Vec<PlannedStep>, String), String> {
+fn tasks(
+    walker: &HostRun,
+    task: &PlannedTask,
+    given: &Map,
+    outer: &Keywords,
+) -> Result<(Vec<PlannedStep>, String), String> {
     let name = given.get("file").and_then(Json::as_str).ok_or("include_tasks needs a file")?;
     let role = task.task.role.as_ref();
     let path = walker
@@ -155,7 +160,12 @@ fn tasks(walker: &HostRun, task: &PlannedTask, given: &Map, outer: &Keywords) ->
     Ok((steps, path.display().to_string()))
 }
 
-fn role(walker: &HostRun, task: &PlannedTask, given: &Map, outer: &Keywords) -> Result<(Vec<PlannedStep>, String), String> {
+fn role(
+    walker: &HostRun,
+    task: &PlannedTask,
+    given: &Map,
+    outer: &Keywords,
+) -> Result<(Vec<PlannedStep>, String), String> {
     let word = |key: &str| given.get(key).and_then(Json::as_str).unwrap_or("main").to_owned();
     let name = given.get("name").and_then(Json::as_str).ok_or("include_role needs a name")?;
     let name = Written { value: Value::from(name), origin: task.task.module_origin.clone() };

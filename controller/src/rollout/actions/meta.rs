@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 
 /// Carry out a `meta` task.
 pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, place: &Place) -> Flow {
-    let word = task.task.args.get("free_form").and_then(|written| written.value.as_str()).unwrap_or("noop").trim().to_owned();
+    let word =
+        task.task.args.get("free_form").and_then(|written| written.value.as_str()).unwrap_or("noop").trim().to_owned();
     let flow = walker.drain().await;
     if flow != Flow::Next {
         return flow;

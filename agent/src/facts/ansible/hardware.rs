@@ -1,0 +1,177 @@
+//! Processors, memory, firmware's names, uptime, load.
+
+use crate::facts::probe::meminfo;
+use crate::facts::{FactSource, cpu, cpuinfo};
+use crate::host::Host;
+use luthier_protocol::{Map, Value};
+use serde_json::json;
+
+/// `processor*` and `flags`.
+pub fn processors(host: &Host, facts: &mut Map) {
+    let text = host.read_text("/proc/cpuinfo").unwrap_or_default();
+    let own = cpu::Cpu.read(host, &mut Vec::new());
+    let number = |key: &str| own.get(key).and_then(Value::as_u64);
+    let online = number("threads").unwrap_or_else(|| u64::from(cpuinfo::processors(&text).len()));
+    // Virtual machines of families without packages count each processor as one.
+    let packages = number("packages").filter(|count| *count > 0).unwrap_or(online);
+    let cores = number("cores").filter(|count| *count > 0).unwrap_or(packages);
+    let per_package = (cores / packages.max(1)).max(1);
+    let per_core = (online / cores.max(1)).max(1);
+    facts.insert("processor".to_owned(), json!(description(&text)));
+    facts.insert("processor_count".to_owned(), json!(packages));
+    facts.insert("processor_cores".to_owned(), json!(per_package));
+    facts.insert("processor_threads_per_core".to_owned(), json!(per_core));
+    facts.insert("processor_vcpus".to_owned(), json!(online));
+    facts.insert("processor_nproc".to_owned(), json!(host.usable_cpus().map_or(online, u64::from)));
+    if let Some(flags) = cpuinfo::flags(&text) {
+        facts.insert("flags".to_owned(), json!(flags));
+    }
+}
+
+/// Number, vendor and model of each processor, one after another.
+fn description(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(key, _)| {
+            let names = ["processor", "vendor_id", "Vendor", "model name", "Model Name", "cpu", "Processor"];
+            names.contains(&key.trim())
+        })
+        .map(|(_, value)| value.trim())
+        .collect()
+}
+
+/// `memtotal_mb`, `memfree_mb`, `swaptotal_mb`, `swapfree_mb`, `memory_mb`.
+pub fn memory(host: &Host, facts: &mut Map) {
+    let Ok(text) = host.read_text("/proc/meminfo") else { return };
+    let mib = |field: &str| meminfo(&text, field).map(|kib| kib / 1024);
+    let (Some(total), Some(free)) = (mib("MemTotal"), mib("MemFree")) else { return };
+    let kib = |field: &str| meminfo(&text, field).unwrap_or(0);
+    let unused = (kib("MemFree") + kib("Cached") + kib("Buffers")) / 1024;
+    facts.insert("memtotal_mb".to_owned(), json!(total));
+    facts.insert("memfree_mb".to_owned(), json!(free));
+    let mut swap = Value::Null;
+    if let (Some(swap_total), Some(swap_free)) = (mib("SwapTotal"), mib("SwapFree")) {
+        facts.insert("swaptotal_mb".to_owned(), json!(swap_total));
+        facts.insert("swapfree_mb".to_owned(), json!(swap_free));
+        swap = json!({
+            "total": swap_total,
+            "free": swap_free,
+            "used": swap_total.saturating_sub(swap_free),
+            "cached": kib("SwapCached") / 1024,
+        });
+    }
+    facts.insert(
+        "memory_mb".to_owned(),
+        json!({
+            "real": {"total": total, "free": free, "used": total.saturating_sub(free)},
+            "nocache": {"free": unused, "used": total.saturating_sub(unused)},
+            "swap": swap,
+        }),
+    );
+}
+
+/// Facts and the files below `/sys/class/dmi/id` that they come from.
+const DMI: [(&str, &str); 21] = [
+    ("bios_date", "bios_date"),
+    ("bios_vendor", "bios_vendor"),
+    ("bios_version", "bios_version"),
+    ("board_asset_tag", "board_asset_tag"),
+    ("board_name", "board_name"),
+    ("board_serial", "board_serial"),
+    ("board_vendor", "board_vendor"),
+    ("board_version", "board_version"),
+    ("chassis_asset_tag", "chassis_asset_tag"),
+    ("chassis_serial", "chassis_serial"),
+    ("chassis_vendor", "chassis_vendor"),
+    ("chassis_version", "chassis_version"),
+    ("form_factor", "chassis_type"),
+    ("product_name", "product_name"),
+    ("product_serial", "product_serial"),
+    ("product_uuid", "product_uuid"),
+    ("product_version", "product_version"),
+    ("product_family", "product_family"),
+    ("product_sku", "product_sku"),
+    ("system_vendor", "sys_vendor"),
+    ("bios_release", "bios_release"),
+];
+
+/// Facts beyond the classic ones: told only where there is something to tell.
+const EXTRA: [&str; 3] = ["product_family", "product_sku", "bios_release"];
+
+/// `bios_*`, `board_*`, `chassis_*`, `product_*`, `system_vendor`, `form_factor`; `NA` where the machine has none or
+/// does not let us read it.
+pub fn dmi(host: &Host, facts: &mut Map) {
+    for (fact, file) in DMI {
+        let text = host.read_text(&format!("/sys/class/dmi/id/{file}")).ok().map(|text| text.trim().to_owned());
+        if text.is_none() && EXTRA.contains(&fact) {
+            continue;
+        }
+        let value = match (fact, text) {
+            (_, None) => "NA".to_owned(),
+            ("form_factor", Some(number)) => chassis(&number).to_owned(),
+            (_, Some(text)) => text,
+        };
+        facts.insert(fact.to_owned(), json!(value));
+    }
+}
+
+/// Chassis types of the SMBIOS specification (DSP0134, table 17).
+fn chassis(number: &str) -> &str {
+    const NAMES: [&str; 36] = [
+        "Other",
+        "Unknown",
+        "Desktop",
+        "Low Profile Desktop",
+        "Pizza Box",
+        "Mini Tower",
+        "Tower",
+        "Portable",
+        "Laptop",
+        "Notebook",
+        "Hand Held",
+        "Docking Station",
+        "All In One",
+        "Sub Notebook",
+        "Space-saving",
+        "Lunch Box",
+        "Main Server Chassis",
+        "Expansion Chassis",
+        "Sub Chassis",
+        "Bus Expansion Chassis",
+        "Peripheral Chassis",
+        "RAID Chassis",
+        "Rack Mount Chassis",
+        "Sealed-case PC",
+        "Multi-system",
+        "CompactPCI",
+        "AdvancedTCA",
+        "Blade",
+        "Blade Enclosure",
+        "Tablet",
+        "Convertible",
+        "Detachable",
+        "IoT Gateway",
+        "Embedded PC",
+        "Mini PC",
+        "Stick PC",
+    ];
+    let index = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    index.and_then(|index| NAMES.get(index)).copied().unwrap_or(number)
+}
+
+/// `uptime_seconds`.
+pub fn uptime(host: &Host, facts: &mut Map) {
+    let text = host.read_text("/proc/uptime").unwrap_or_default();
+    if let Some(seconds) = text.split('.').next().and_then(|seconds| seconds.parse::<u64>().ok()) {
+        facts.insert("uptime_seconds".to_owned(), json!(seconds));
+    }
+}
+
+/// `loadavg`.
+pub fn load(host: &Host, facts: &mut Map) {
+    let text = host.read_text("/proc/loadavg").unwrap_or_default();
+    let numbers: Vec<f64> = text.split_whitespace().take(3).filter_map(|word| word.parse().ok()).collect();
+    if let [one, five, fifteen] = numbers.as_slice() {
+        facts.insert("loadavg".to_owned(), json!({"1m": one, "5m": five, "15m": fifteen}));
+    }
+}

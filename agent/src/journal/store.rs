@@ -1,0 +1,78 @@
+//! The folder of journals: naming, finding, listing, and dropping the oldest.
+
+use super::error::JournalError;
+use super::file::JournalFile;
+use crate::host::log;
+use luthier_protocol::journal::Transaction;
+use luthier_protocol::name::{HostName, RunId};
+use std::path::{Path, PathBuf};
+
+/// Transactions kept for one inventory host.
+const KEEP: usize = 20;
+
+/// Bytes kept for one inventory host.
+const KEEP_BYTES: u64 = 256 * 1024 * 1024;
+
+const SUFFIX: &str = ".journal";
+
+/// Path of a new transaction's file. The name sorts by time and names the host by a check sum, so that another host's
+/// files (several inventory names may mean this machine) need not be opened.
+pub(super) fn path(folder: &Path, host: &HostName, now: (i64, u32), pid: u32) -> PathBuf {
+    folder.join(format!("{:012}{:09}-{}-{pid}{SUFFIX}", now.0, now.1, mark(host)))
+}
+
+fn mark(host: &HostName) -> String {
+    format!("{:08x}", crc32fast::hash(host.as_str().as_bytes()))
+}
+
+/// Transactions of a run on a host, newest first.
+pub fn find(folder: &Path, run: Option<&RunId>, host: Option<&HostName>) -> Result<Vec<JournalFile>, JournalError> {
+    let mut files = Vec::new();
+    for (name, _) in names(folder, host)?.into_iter().rev() {
+        let file = match JournalFile::open(&folder.join(name)) {
+            Ok(file) => file,
+            // Cut off before its first change, or pruned this moment: nothing was done under it.
+            Err(JournalError::Format { .. }) => continue,
+            Err(JournalError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let opened = file.opened();
+        if run.is_none_or(|run| opened.run == *run) && host.is_none_or(|host| opened.host == *host) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// Transactions as the controller sees them, oldest first.
+pub fn list(folder: &Path, run: Option<&RunId>, host: Option<&HostName>) -> Result<Vec<Transaction>, JournalError> {
+    Ok(find(folder, run, host)?.into_iter().rev().map(|mut file| file.transaction()).collect())
+}
+
+/// Drop the oldest transactions of a host beyond what is kept. One that is being written stays.
+pub(super) fn prune(folder: &Path, host: &HostName) -> Result<(), JournalError> {
+    let mut bytes = 0_u64;
+    for (count, (name, length)) in names(folder, Some(host))?.into_iter().rev().enumerate() {
+        bytes = bytes.saturating_add(length);
+        // The newest one always stays, however large.
+        if count == 0 || (count < KEEP && bytes <= KEEP_BYTES) {
+            continue;
+        }
+        let path = folder.join(name);
+        if JournalFile::open(&path).and_then(|mut file| file.lock()).unwrap_or(true) {
+            log::remove(&path).map_err(|source| JournalError::Write { path: path.display().to_string(), source })?;
+        }
+    }
+    Ok(())
+}
+
+/// Names and lengths of the files of one host, or of all, oldest first.
+fn names(folder: &Path, host: Option<&HostName>) -> Result<Vec<(String, u64)>, JournalError> {
+    let wanted = host.map(|host| format!("-{}-", mark(host)));
+    let files =
+        log::files_in(folder).map_err(|source| JournalError::Read { path: folder.display().to_string(), source })?;
+    Ok(files
+        .into_iter()
+        .filter(|(name, _)| name.ends_with(SUFFIX) && wanted.as_ref().is_none_or(|wanted| name.contains(wanted)))
+        .collect())
+}

@@ -1,0 +1,96 @@
+//! Shell patterns within one file name: `*`, `?`, `[abc]`, `[a-c]`, `[!a]`.
+
+/// Whether the text has anything to match.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Whether a name matches. As in a shell, a leading dot is matched only by a dot.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    if name.starts_with('.') && !pattern.starts_with('.') {
+        return false;
+    }
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    whole(&pattern, &name)
+}
+
+/// After a mismatch only the last star has to take one character more: earlier ones need not be tried again.
+fn whole(pattern: &[char], name: &[char]) -> bool {
+    let (mut at, mut from) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while from < name.len() {
+        let step = match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, from));
+                at += 1;
+                continue;
+            }
+            Some('?') => Some(1),
+            Some('[') => class(pattern.get(at + 1..).unwrap_or_default(), name.get(from).copied().unwrap_or_default()),
+            Some(c) if name.get(from) == Some(c) => Some(1),
+            _ => None,
+        };
+        match (step, star) {
+            (Some(length), _) => {
+                at += length;
+                from += 1;
+            }
+            (None, Some((star_at, taken))) => {
+                star = Some((star_at, taken + 1));
+                at = star_at + 1;
+                from = taken + 1;
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|c| *c == '*')
+}
+
+/// Length of the class including its brackets if the character is in it. A bracket without an end is itself.
+fn class(rest: &[char], c: char) -> Option<usize> {
+    let negated = matches!(rest.first(), Some('!' | '^'));
+    let start = usize::from(negated);
+    let Some(end) = rest.iter().skip(start + 1).position(|c| *c == ']').map(|end| end + start + 1) else {
+        return (c == '[').then_some(1);
+    };
+    let members = rest.get(start..end).unwrap_or_default();
+    let mut found = false;
+    let mut index = 0;
+    while let Some(first) = members.get(index) {
+        match (members.get(index + 1), members.get(index + 2)) {
+            (Some('-'), Some(last)) => {
+                found |= (*first..=*last).contains(&c);
+                index += 3;
+            }
+            _ => {
+                found |= *first == c;
+                index += 1;
+            }
+        }
+    }
+    (found != negated).then_some(end + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_as_in_a_shell() {
+        for (pattern, name, expected) in [
+            ("sd?", "sda", true),
+            ("sd?", "sd", false),
+            ("cpu[0-9]*", "cpu12", true),
+            ("cpu[0-9]*", "cpufreq", false),
+            ("*a*b", "xaxbxb", true),
+            ("*a*b", "xaxbx", false),
+            ("[!a]x", "bx", true),
+            ("[]]", "]", true),
+            ("[", "[", true),
+            ("*", ".hidden", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} on {name}");
+        }
+    }
+}

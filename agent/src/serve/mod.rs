@@ -1,0 +1,18 @@
+//! A session with the controller over standard input and output.
+//!
+//! Four threads: one reads messages into the [`inbox`], one carries them out in order ([`session`]), one says every few
+//! seconds that the agent lives, and one for each child agent relays what it says. All of them write through one [`wire`].
+
+mod child;
+mod converse;
+mod escalate;
+mod inbox;
+mod reader;
+mod session;
+mod start;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use start::{Options, serve};

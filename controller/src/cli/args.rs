@@ -1,0 +1,158 @@
+//! Options of the commands that work on hosts.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier run -i hosts.ini site.yml                      run it
+  luthier run -i hosts.ini site.yml -C -D                tell what would change, with diffs
+  luthier run -i hosts.ini site.yml -l 'kvm:!kvm7'       on some hosts
+  luthier run -i hosts.ini site.yml -t tuning -e size=1G only tasks tagged so, with a variable
+  luthier run -i hosts.ini site.yml --list-tasks         what there is to do; contacts nothing
+  luthier run -i web1,web2, site.yml -o json             events for programs")]
+pub struct RunArgs {
+    /// Playbook files
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    pub playbooks: Vec<PathBuf>,
+    /// Change nothing, tell what would be changed
+    #[arg(short = 'C', long)]
+    pub check: bool,
+    /// Show what is different before and after
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+    /// Only tasks with one of these tags, separated by commas; may be given several times
+    #[arg(short, long, value_name = "TAGS")]
+    pub tags: Vec<String>,
+    /// No tasks with one of these tags, separated by commas; may be given several times
+    #[arg(long, value_name = "TAGS")]
+    pub skip_tags: Vec<String>,
+    /// Begin at the task with this name
+    #[arg(long, value_name = "NAME")]
+    pub start_at_task: Option<String>,
+    /// Print the hosts of each play and stop
+    #[arg(long)]
+    pub list_hosts: bool,
+    /// Print the tasks of each play and stop
+    #[arg(long)]
+    pub list_tasks: bool,
+    /// Print all tags and stop
+    #[arg(long)]
+    pub list_tags: bool,
+    /// Check everything that can be checked without contacting a host, and stop
+    #[arg(long)]
+    pub syntax_check: bool,
+    /// Run handlers even on hosts where a task failed
+    #[arg(long)]
+    pub force_handlers: bool,
+    /// With --check: exit with 3 when something would be changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Options of `exec`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier exec -i hosts.ini all ping
+  luthier exec -i hosts.ini kvm command uptime
+  luthier exec -i hosts.ini kvm shell 'ls -l /dev/kvm | wc -l'
+  luthier exec -i hosts.ini kvm -m copy -a 'src=motd dest=/etc/motd' -b -C -D
+  luthier exec -i hosts.ini kvm sysctl name=vm.swappiness value=1 -b")]
+pub struct ExecArgs {
+    /// Which hosts
+    #[arg(value_name = "PATTERN")]
+    pub pattern: String,
+    /// Module and its arguments, `key=value …` or free text (in quotes, or after `--`, where it holds options: `'ls -l'`)
+    #[arg(value_name = "MODULE [ARGS]", conflicts_with_all = ["module", "args"])]
+    pub words: Vec<String>,
+    /// Module, as with Ansible [default: command]
+    #[arg(short, long = "module-name", alias = "module", value_name = "MODULE")]
+    pub module: Option<String>,
+    /// Its arguments, as with Ansible
+    #[arg(short, long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub args: Option<String>,
+    /// Change nothing, tell what would be changed
+    #[arg(short = 'C', long)]
+    pub check: bool,
+    /// Show what is different before and after
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+    /// With --check: exit with 3 when something would be changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+impl ExecArgs {
+    /// The module's name and its arguments, whichever way they were given.
+    pub fn module_and_arguments(&self) -> (String, String) {
+        if let Some((module, words)) = self.words.split_first() {
+            return (module.clone(), words.join(" "));
+        }
+        (self.module.clone().unwrap_or_else(|| "command".to_owned()), self.args.clone().unwrap_or_default())
+    }
+}
+
+/// Options of `facts`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier facts -i hosts.ini                      all hosts, one JSON object each
+  luthier facts -i hosts.ini kvm7 --only numa,cpu --format yaml
+  luthier facts -i hosts.ini --format table       a line a host
+  luthier facts --root captures/r740              a captured machine, without SSH")]
+pub struct FactsArgs {
+    /// Which hosts [default: all]
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Only these keys, separated by commas
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Form of what is printed
+    #[arg(long, value_enum, default_value_t = FactsFormat::Json)]
+    pub format: FactsFormat,
+    /// Read a captured machine in this folder instead of hosts
+    #[arg(long, value_name = "DIR", conflicts_with = "pattern")]
+    pub root: Option<PathBuf>,
+}
+
+/// Values of `facts --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FactsFormat {
+    /// One object a line and host
+    Json,
+    /// One document a host
+    Yaml,
+    /// One line a host
+    Table,
+}
+
+/// Options of `rollback`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier rollback last                 undo the newest run
+  luthier rollback last -C              tell what would be undone
+  luthier rollback 20261122-17 -l kvm7  one host of a run
+
+Originals come from the journals on the hosts. What somebody else changed since is left alone and reported.")]
+pub struct RollbackArgs {
+    /// Run id, a unique beginning of one, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Only tell what would be undone
+    #[arg(short = 'C', long)]
+    pub check: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier status -i hosts.ini            transactions that are open or were interrupted
+  luthier status -i hosts.ini kvm --all  closed and rolled back ones, too")]
+pub struct StatusArgs {
+    /// Which hosts [default: all]
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Closed and rolled back transactions, too
+    #[arg(long)]
+    pub all: bool,
+}

@@ -1,0 +1,167 @@
+//! What every command that works on hosts needs: configuration, inventory, templates, how to connect.
+
+use super::{CliError, ConnectionChoice, ExitCode, Globals, secrets};
+use crate::config::Settings as Config;
+use crate::event::{Event, Sink};
+use crate::inventory::{Inventory, LoadOptions, Loaded};
+use crate::plan::{Planner, Selection};
+use crate::playbook::{Reader, Settings as ReaderSettings};
+use crate::rollout::{Escalation, Options, Parts, Run};
+use crate::session::{self, Defaults, HostKeyPolicy, Secret};
+use crate::template::{Engine, EngineOptions};
+use crate::yaml::{Diagnostic, Severity, ValueMap};
+use luthier_protocol::name::RunId;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything read before the first connection.
+pub struct Fleet {
+    /// `luthier.toml`, `ansible.cfg` and the environment.
+    pub config: Config,
+    /// Hosts and groups.
+    pub inventory: Inventory,
+    /// Renders.
+    pub engine: Arc<Engine>,
+    /// `-e`.
+    pub extra: Arc<ValueMap>,
+    /// Folder of the playbook, or this one.
+    pub base: PathBuf,
+}
+
+impl Fleet {
+    /// Read all of it. `base` is the folder of the playbook.
+    pub fn load(globals: &Globals, base: &Path) -> Result<Self, CliError> {
+        let here = std::env::current_dir()
+            .map_err(|error| CliError::message(ExitCode::Internal, format!("failed to find the working folder: {error}")))?;
+        let (config, warnings) = Config::load(&here)?;
+        globals.tell(&warnings);
+        let extra = Arc::new(super::extra_vars(&globals.options.extra_vars)?);
+        let sources = match globals.options.inventory.as_slice() {
+            [] => config.inventory.clone(),
+            given => given.to_vec(),
+        };
+        let vault = secrets::vault_secrets(globals, config.vault_password_file.as_slice())?;
+        let options = LoadOptions { secrets: vault, ..LoadOptions::default() };
+        let Loaded { mut inventory, warnings } = Inventory::load(&sources, &options)?;
+        globals.tell(&warnings);
+        let base = here.join(base);
+        let found = inventory.set_playbook_dir(&base)?;
+        globals.tell(&found);
+        Ok(Self { config, inventory, engine: Arc::new(Engine::new(EngineOptions::default())), extra, base })
+    }
+
+    /// The reader of playbooks and roles.
+    pub fn reader(&self) -> Reader {
+        Reader::new(ReaderSettings { base: self.base.clone(), roles_path: self.config.roles_path.clone() })
+    }
+
+    /// Hosts of a pattern, under `--limit`.
+    pub fn select(&self, globals: &Globals, pattern: &str) -> Result<Vec<String>, CliError> {
+        let selection = self.inventory.select(pattern)?;
+        for name in &selection.unknown {
+            globals.warn(&format!("`{name}` matches no host or group"));
+        }
+        let hosts = match &globals.options.limit {
+            Some(limit) => self.inventory.limit(&selection.hosts, limit)?.hosts,
+            None => selection.hosts,
+        };
+        Ok(hosts.iter().map(ToString::to_string).collect())
+    }
+
+    /// How to connect, for all hosts.
+    pub fn sessions(&self, globals: &Globals) -> Result<(Arc<session::Settings>, Defaults), CliError> {
+        let options = &globals.options;
+        let agents = session::agents(options.agent_dir.as_deref())
+            .map_err(|error| CliError::message(ExitCode::BadInput, error.to_string()))?;
+        let mut settings = session::Settings::new(agents);
+        if let Some(seconds) = options.timeout.or(self.config.timeout) {
+            settings.deadlines.connect = Duration::from_secs(seconds);
+        }
+        if self.config.host_key_checking == Some(false) {
+            globals.warn("host_key_checking is off: any host key is taken");
+            settings.host_keys = Some(HostKeyPolicy::Any);
+        }
+        if std::io::stdin().is_terminal() {
+            settings.prompt = Some(Arc::new(|question: &str| rpassword::prompt_password(question).ok()));
+        }
+        let password = if options.ask_pass { Some(Secret::new(secrets::ask(globals, "SSH password: ")?)) } else { None };
+        let defaults = Defaults {
+            user: options.user.clone().or_else(|| self.config.remote_user.clone()),
+            password,
+            private_key: options.private_key.clone().or_else(|| self.config.private_key_file.clone()),
+            connection: options.connection.map(|choice: ConnectionChoice| choice.word().to_owned()),
+            ..Defaults::default()
+        };
+        Ok((Arc::new(settings), defaults))
+    }
+
+    /// `-b` and its kin, from the command line and the configuration.
+    pub fn escalation(&self, globals: &Globals) -> Result<Escalation, CliError> {
+        let options = &globals.options;
+        let password = if options.ask_become_pass { Some(secrets::ask(globals, "BECOME password: ")?) } else { None };
+        Ok(Escalation {
+            enabled: options.r#become,
+            user: options.become_user.clone(),
+            method: options.become_method.clone(),
+            password,
+        })
+    }
+
+    /// A run, ready to begin.
+    pub fn into_run(self, globals: &Globals, id: RunId, options: Options, selection: Selection, sink: Sink) -> Result<Arc<Run>, CliError> {
+        let (sessions, defaults) = self.sessions(globals)?;
+        let reader = self.reader();
+        let planner = Planner::new(crate::catalog::Catalog::builtin(), Arc::clone(&self.engine), selection);
+        let forks = globals.options.forks.map_or(self.config.forks.unwrap_or(50), |forks| forks as usize);
+        Ok(Arc::new(Run::new(Parts {
+            id,
+            options,
+            inventory: self.inventory,
+            engine: self.engine,
+            reader,
+            planner,
+            sessions,
+            defaults,
+            sink,
+            forks,
+            base: self.base,
+        })))
+    }
+}
+
+/// The runtime everything that waits for hosts lives in.
+pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::message(ExitCode::Internal, format!("failed to start the runtime: {error}")))
+}
+
+/// The first Ctrl-C (or SIGTERM) asks everybody to stop; the second ends the program.
+pub fn watch_interrupt(run: &Arc<Run>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let run = Arc::clone(run);
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+            return;
+        };
+        for round in 0.. {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if round > 0 {
+                std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
+            }
+            run.emit(Event::Warning { host: None, message: "interrupted: stopping all hosts (again to leave at once)".into() });
+            run.stop();
+        }
+    });
+}
+
+/// Whether any of these keeps a run from beginning.
+pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}

@@ -1,0 +1,93 @@
+//! Recording a run while it goes on: its events, and where its hosts can be reached again.
+
+use super::Globals;
+use crate::history::{History, RunHost, RunMeta, default_folder};
+use crate::output::Outputs;
+use crate::rollout::Run;
+use crate::session::ConnectionKind;
+use luthier_protocol::name::{HostName, RunId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A run being recorded.
+#[derive(Clone)]
+pub struct Recording {
+    history: Arc<History>,
+    run: RunId,
+}
+
+impl Recording {
+    /// Begin; where nothing can be recorded a warning says so and the run goes on.
+    pub fn begin(globals: &Globals, meta: &RunMeta, outputs: &Outputs) -> Option<Self> {
+        let begun = default_folder().and_then(|folder| {
+            let history = History::open(&folder)?;
+            let recorder = history.recorder(meta)?;
+            Ok((history, recorder))
+        });
+        match begun {
+            Ok((history, recorder)) => {
+                outputs.add(Box::new(recorder));
+                Some(Self { history: Arc::new(history), run: meta.run.clone() })
+            }
+            Err(error) => {
+                globals.warn(&format!("this run is not recorded: failed to {error}"));
+                None
+            }
+        }
+    }
+
+    /// Write down where the hosts are.
+    pub fn save(&self, globals: &Globals, run: &Run) {
+        if let Err(error) = self.history.save_hosts(&self.run, hosts(run)) {
+            globals.warn(&format!("failed to {error}"));
+        }
+    }
+}
+
+fn hosts(run: &Run) -> Vec<RunHost> {
+    let mut rows: Vec<RunHost> = run
+        .memories()
+        .into_iter()
+        .filter_map(|(name, memory)| {
+            let used = memory.used()?;
+            let target = used.target;
+            Some(RunHost {
+                host: HostName::from(name),
+                connection: match target.connection {
+                    ConnectionKind::Ssh => "ssh".into(),
+                    ConnectionKind::Local => "local".into(),
+                },
+                address: target.address.clone(),
+                port: target.port,
+                user: target.user.clone(),
+                private_key: target.private_keys.first().map(|path| path.display().to_string()),
+                ssh_args: None,
+                agent_path: target.agent_path.clone(),
+                identities: used.identities.into_iter().collect(),
+                last_seq: memory.last_seq(),
+            })
+        })
+        .collect();
+    rows.sort_by(|a, b| a.host.cmp(&b.host));
+    rows
+}
+
+/// Write the hosts down again and again while the run goes on, so that a killed controller's run can be rolled back.
+pub fn keep_hosts(run: &Arc<Run>, recording: Option<&Recording>) -> JoinHandle<()> {
+    let (run, recording) = (Arc::clone(run), recording.cloned());
+    tokio::spawn(async move {
+        let Some(recording) = recording else { return };
+        let mut known = Vec::new();
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let rows = hosts(&run);
+            let places: Vec<_> = rows.iter().map(|row| (row.host.clone(), row.identities.clone())).collect();
+            if places != known {
+                known = places;
+                // The last save, at the end of the run, tells what is wrong with the folder.
+                let _ = recording.history.save_hosts(&recording.run, rows);
+            }
+        }
+    })
+}

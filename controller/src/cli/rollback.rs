@@ -1,0 +1,175 @@
+//! `luthier rollback`: undo a run from the journals on its hosts.
+
+use super::args::RollbackArgs;
+use super::fleet::{self, Fleet};
+use super::{CliError, ExitCode, Globals};
+use crate::event::Sink;
+use crate::history::{History, RunHost, default_folder, new_run_id};
+use crate::output::{self, escape};
+use crate::plan::Selection;
+use crate::rollout::{self, HostUndo, Options, Run, Visit};
+use crate::session::{ConnectionKind, Target};
+use luthier_protocol::journal::{UndoOutcome, UndoRow};
+use luthier_protocol::name::RunId;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+pub(super) fn rollback(args: RollbackArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+    let history = History::open(&default_folder()?)?;
+    let record = history.find(&args.run)?;
+    let recorded = history.hosts(&record.run)?;
+    let fleet = Fleet::load(globals, Path::new(""))?;
+    let visits = visits(&recorded, &fleet, globals)?;
+    if visits.is_empty() {
+        return Err(CliError::usage(format!("run {} worked on no host that is selected", record.run)));
+    }
+    let options = Options {
+        check: args.check,
+        extra: Arc::clone(&fleet.extra),
+        escalation: fleet.escalation(globals)?,
+        ..Options::default()
+    };
+    let sink = Sink::new(vec![super::facts::warnings(globals)]);
+    let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
+    let undone = record.run.clone();
+    let reports = fleet::runtime()?.block_on(async {
+        fleet::watch_interrupt(&run);
+        all(&run, visits, &undone, args.check).await
+    });
+    let code = judge(&reports, args.check);
+    match globals.format() {
+        output::Format::Json => {
+            for report in &reports {
+                globals.screen.data(&format!("{}\n", as_json(report, &undone)));
+            }
+        }
+        _ => globals.screen.data(&as_text(&reports, &undone, args.check)),
+    }
+    Ok(code)
+}
+
+/// Hosts of the run under `--limit`; the inventory says how to reach them, else the history does.
+fn visits(recorded: &[RunHost], fleet: &Fleet, globals: &Globals) -> Result<Vec<Visit>, CliError> {
+    let mut out = Vec::new();
+    let allowed = match &globals.options.limit {
+        Some(limit) => Some(fleet.select(globals, "all").map(|hosts| (limit.clone(), hosts))?),
+        None => None,
+    };
+    for row in recorded {
+        let name = row.host.to_string();
+        if let Some((limit, hosts)) = &allowed
+            && !hosts.contains(&name)
+            && !limit.split([',', ':']).any(|word| word == name)
+        {
+            continue;
+        }
+        let known = fleet.inventory.has_host(&name);
+        let target = (!known).then(|| target(row));
+        out.push(Visit { host: name, target, identities: row.identities.clone() });
+    }
+    Ok(out)
+}
+
+fn target(row: &RunHost) -> Target {
+    Target {
+        host: row.host.clone(),
+        address: row.address.clone(),
+        port: row.port,
+        user: row.user.clone(),
+        private_keys: row.private_key.iter().map(PathBuf::from).collect(),
+        connection: if row.connection == "local" { ConnectionKind::Local } else { ConnectionKind::Ssh },
+        agent_path: row.agent_path.clone(),
+        ..Target::new(row.host.clone())
+    }
+}
+
+async fn all(run: &Arc<Run>, visits: Vec<Visit>, undone: &RunId, check: bool) -> Vec<HostUndo> {
+    let mut asked = JoinSet::new();
+    for visit in visits {
+        let (run, undone) = (Arc::clone(run), undone.clone());
+        asked.spawn(async move { rollout::roll_back(&run, &visit, &undone, check).await });
+    }
+    let mut reports = Vec::new();
+    while let Some(report) = asked.join_next().await {
+        match report {
+            Ok(report) => reports.push(report),
+            Err(error) => run.warn(None, error.to_string()),
+        }
+    }
+    reports.sort_by(|a, b| a.host.cmp(&b.host));
+    reports
+}
+
+fn is_restored(row: &UndoRow) -> bool {
+    matches!(row.outcome, UndoOutcome::Restored | UndoOutcome::AlreadyOriginal)
+}
+
+/// A rollback is never exit 0, unless there was nothing to undo.
+fn judge(reports: &[HostUndo], check: bool) -> ExitCode {
+    let mut code = ExitCode::Fine;
+    for report in reports {
+        code = code.gravest(match &report.outcome {
+            Err(error) if error.is_unreachable() => ExitCode::Unreachable,
+            Err(_) => ExitCode::RollbackFailed,
+            Ok(rows) if rows.iter().any(|row| !is_restored(row)) => ExitCode::RollbackFailed,
+            Ok(rows) if check || rows.iter().all(|row| row.outcome == UndoOutcome::AlreadyOriginal) => ExitCode::Fine,
+            Ok(_) => ExitCode::RolledBack,
+        });
+    }
+    code
+}
+
+fn as_json(report: &HostUndo, undone: &RunId) -> serde_json::Value {
+    match &report.outcome {
+        Ok(rows) => serde_json::json!({"event": "host_rolled_back", "run": undone, "host": report.host, "changes": rows}),
+        Err(error) => serde_json::json!({"event": "host_rolled_back", "run": undone, "host": report.host, "error": error.to_string()}),
+    }
+}
+
+fn as_text(reports: &[HostUndo], undone: &RunId, check: bool) -> String {
+    let mut text = format!("rollback of run {undone}{}\n", if check { " (check: nothing is changed)" } else { "" });
+    // Hosts with the same outcome are shown once.
+    let mut folded: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for report in reports {
+        folded.entry(body(report, check)).or_default().push(&report.host);
+    }
+    let mut groups: Vec<(Vec<&str>, String)> = folded.into_iter().map(|(body, hosts)| (hosts, body)).collect();
+    groups.sort();
+    for (hosts, body) in groups {
+        let head = match hosts.as_slice() {
+            [only] => (*only).to_owned(),
+            several if several.len() <= 5 => several.join(", "),
+            several => format!("{} hosts ({}, …)", several.len(), several.iter().take(3).copied().collect::<Vec<_>>().join(", ")),
+        };
+        text.push_str(&format!("{head}: {body}"));
+    }
+    text
+}
+
+fn body(report: &HostUndo, check: bool) -> String {
+    let rows = match &report.outcome {
+        Err(error) => return format!("{error}\n"),
+        Ok(rows) => rows,
+    };
+    let count = |outcome: UndoOutcome| rows.iter().filter(|row| row.outcome == outcome).count();
+    let restored = count(UndoOutcome::Restored);
+    let word = if check { "to restore" } else { "restored" };
+    let mut text = format!("{restored} {word}, {} as before already", count(UndoOutcome::AlreadyOriginal));
+    let left = rows.iter().filter(|row| !is_restored(row)).count();
+    if left > 0 {
+        text.push_str(&format!(", {left} left alone"));
+    }
+    text.push('\n');
+    for row in rows.iter().filter(|row| !is_restored(row)) {
+        let outcome = match row.outcome {
+            UndoOutcome::Drifted => "drifted",
+            UndoOutcome::Blocked => "blocked",
+            UndoOutcome::Irreversible => "irreversible",
+            _ => "failed",
+        };
+        text.push_str(&format!("    {outcome}: {}: {}\n", escape(&row.resource), escape(&row.detail)));
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! `luthier status`: transactions in the journals of hosts.
+
+use super::args::StatusArgs;
+use super::fleet::{self, Fleet};
+use super::{CliError, ExitCode, Globals};
+use crate::event::Sink;
+use crate::history::new_run_id;
+use crate::output::{self, escape, table};
+use crate::plan::Selection;
+use crate::rollout::{self, Options, Visit};
+use luthier_protocol::journal::{Transaction, TransactionState};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+    let fleet = Fleet::load(globals, Path::new(""))?;
+    let hosts = fleet.select(globals, args.pattern.as_deref().unwrap_or("all"))?;
+    if hosts.is_empty() {
+        return Err(CliError::usage("no host is selected").hint("name an inventory with -i, and a pattern"));
+    }
+    let escalation = fleet.escalation(globals)?;
+    let options = Options { extra: Arc::clone(&fleet.extra), escalation, ..Options::default() };
+    let sink = Sink::new(vec![super::facts::warnings(globals)]);
+    let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
+    let (mut rows, code) = fleet::runtime()?.block_on(async {
+        let mut asked = JoinSet::new();
+        for host in hosts {
+            let run = Arc::clone(&run);
+            asked.spawn(async move {
+                let identities = rollout::wanted_identity(&run, &host).into_iter().collect();
+                let visit = Visit { host: host.clone(), target: None, identities };
+                let found = rollout::journals(&run, &visit).await;
+                (host, found)
+            });
+        }
+        let (mut rows, mut code) = (Vec::new(), ExitCode::Fine);
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok((host, Ok(found))) => rows.extend(found.into_iter().map(|transaction| (host.clone(), transaction))),
+                Ok((host, Err(error))) => {
+                    run.warn(Some(&host), error.to_string());
+                    code = code.gravest(if error.is_unreachable() { ExitCode::Unreachable } else { ExitCode::Failed });
+                }
+                Err(error) => run.warn(None, error.to_string()),
+            }
+        }
+        (rows, code)
+    });
+    rows.retain(|(_, transaction)| args.all || is_unfinished(transaction));
+    rows.sort_by(|a, b| (&a.0, a.1.opened).cmp(&(&b.0, b.1.opened)));
+    show(&rows, globals);
+    Ok(code)
+}
+
+fn is_unfinished(transaction: &Transaction) -> bool {
+    matches!(
+        transaction.state,
+        TransactionState::Open | TransactionState::Interrupted | TransactionState::PartlyRolledBack
+    )
+}
+
+fn word(state: TransactionState) -> &'static str {
+    match state {
+        TransactionState::Open => "open",
+        TransactionState::Closed => "closed",
+        TransactionState::Interrupted => "interrupted",
+        TransactionState::RolledBack => "rolled back",
+        TransactionState::PartlyRolledBack => "partly rolled back",
+    }
+}
+
+fn show(rows: &[(String, Transaction)], globals: &Globals) {
+    if globals.format() == output::Format::Json {
+        for (host, transaction) in rows {
+            globals.screen.data(&format!("{}\n", serde_json::json!({"host": host, "transaction": transaction})));
+        }
+        return;
+    }
+    if rows.is_empty() {
+        globals.screen.talk("no transaction is open or was interrupted\n");
+        return;
+    }
+    let cells: Vec<[String; 5]> = rows
+        .iter()
+        .map(|(host, transaction)| {
+            [
+                host.clone(),
+                escape(&transaction.run.to_string()),
+                escape(&transaction.user),
+                word(transaction.state).to_owned(),
+                transaction.changes.len().to_string(),
+            ]
+        })
+        .collect();
+    globals.screen.data(&table(["HOST", "RUN", "USER", "STATE", "CHANGES"], &cells));
+}

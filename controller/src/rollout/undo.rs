@@ -1,0 +1,155 @@
+//! Undoing a run: each host is asked for its journals, and to undo them, newest change first.
+
+use super::connect::{self, ConnectError};
+use super::run::Run;
+use super::scope;
+use crate::playbook::{Keywords, Written};
+use crate::session::{Session, SessionError, Target};
+use crate::template::Place;
+use crate::yaml::{Origin, Value};
+use luthier_protocol::journal::{Transaction, UndoRequest, UndoRow};
+use luthier_protocol::name::{HostName, RunId, Seq};
+use luthier_protocol::task::Identity;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What became of undoing a run on one host.
+#[derive(Debug)]
+pub struct HostUndo {
+    /// The host.
+    pub host: String,
+    /// A row for each change, newest first; or why the host could not be asked.
+    pub outcome: Result<Vec<UndoRow>, SessionError>,
+}
+
+/// A host to work on without a play.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The host.
+    pub host: String,
+    /// How to reach it where the inventory does not know it.
+    pub target: Option<Target>,
+    /// Who worked there besides the login user.
+    pub identities: Vec<Identity>,
+}
+
+/// A session with a host outside a play, with the agents of all identities asked for.
+async fn visit(run: &Arc<Run>, visit: &Visit) -> Result<Session, SessionError> {
+    let scope = scope::host(run, &visit.host);
+    let place = Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
+    let input = |error: ConnectError| match error {
+        ConnectError::Session(error) => error,
+        ConnectError::Input(message) => SessionError::Input(message),
+    };
+    let target = match &visit.target {
+        Some(target) => target.clone(),
+        None => connect::target(run, None, &scope, &place, &visit.host).map_err(input)?,
+    };
+    let session = connect::open(run, &visit.host, &target, 0).await?;
+    for identity in &visit.identities {
+        let keywords = become_keywords(identity);
+        let login = session.agent().user.clone();
+        if let Some(mut child) =
+            connect::escalate(run, &keywords, &scope, &scope, &place, &login, &target).map_err(input)?
+        {
+            // What the inventory says today may differ from who worked there then.
+            child.identity = identity.clone();
+            session.start_child(child).await?;
+        }
+    }
+    Ok(session)
+}
+
+fn become_keywords(identity: &Identity) -> Keywords {
+    let origin = Origin { file: Path::new("").into(), line: 0, column: 0 };
+    let written = |value: Value| Some(Written { value, origin: origin.clone() });
+    Keywords {
+        r#become: written(Value::Bool(true)),
+        become_user: written(Value::from(identity.user.as_str())),
+        become_method: written(Value::from(identity.method.as_str())),
+        ..Keywords::default()
+    }
+}
+
+/// Undo a run's changes on one host: those of all identities in one order, newest first.
+pub async fn roll_back(run: &Arc<Run>, visited: &Visit, undone: &RunId, check: bool) -> HostUndo {
+    let outcome = async {
+        let session = visit(run, visited).await?;
+        let rows = undo(&session, visited, undone, check).await;
+        // The changes are undone and journalled; a line that breaks now takes nothing back.
+        let _ = session.close().await;
+        rows
+    };
+    HostUndo { host: visited.host.clone(), outcome: outcome.await }
+}
+
+async fn undo(session: &Session, visited: &Visit, undone: &RunId, check: bool) -> Result<Vec<UndoRow>, SessionError> {
+    let host = HostName::from(visited.host.as_str());
+    let mut number: Seq = 0;
+    let mut tasks: Vec<(Seq, Option<Identity>)> = Vec::new();
+    for identity in identities(visited) {
+        number += 1;
+        let found = session.journal(number, Some(undone.clone()), Some(host.clone()), identity.clone()).await?;
+        let changes = found.iter().flat_map(|transaction| &transaction.changes);
+        tasks.extend(changes.map(|change| (change.seq, identity.clone())));
+    }
+    tasks.sort_by(|a, b| b.0.cmp(&a.0));
+    tasks.dedup();
+    let mut rows = Vec::new();
+    let mut rest = tasks.as_slice();
+    while let Some((newest, identity)) = rest.first() {
+        // As many tasks at once as the same identity carried out one after another.
+        let same = rest.iter().take_while(|(_, other)| other == identity).count();
+        let (part, others) = rest.split_at(same);
+        let oldest = part.last().map_or(*newest, |(seq, _)| *seq);
+        number += 1;
+        let request = UndoRequest {
+            seq: number,
+            run: undone.clone(),
+            host: host.clone(),
+            from_task: oldest,
+            to_task: *newest,
+            check,
+        };
+        rows.extend(session.undo(request, identity.clone()).await?.rows);
+        rest = others;
+    }
+    Ok(rows)
+}
+
+fn identities(visited: &Visit) -> Vec<Option<Identity>> {
+    let mut all: Vec<Option<Identity>> = vec![None];
+    all.extend(visited.identities.iter().cloned().map(Some));
+    all
+}
+
+/// The transactions in a host's journals.
+pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Vec<Transaction>, SessionError> {
+    let session = visit(run, visited).await?;
+    let mut all = Vec::new();
+    for (number, identity) in identities(visited).into_iter().enumerate() {
+        let host = HostName::from(visited.host.as_str());
+        all.extend(session.journal(number as Seq + 1, None, Some(host), identity).await?);
+    }
+    // The answers are here; how the line ends does not matter to them.
+    let _ = session.close().await;
+    Ok(all)
+}
+
+/// The facts of a host.
+pub async fn facts(run: &Arc<Run>, visited: &Visit, only: &[String]) -> Result<luthier_protocol::Map, SessionError> {
+    let session = visit(run, visited).await?;
+    let identity = visited.identities.first().cloned();
+    let facts = session.facts(1, only.to_vec(), identity).await?;
+    let _ = session.close().await;
+    Ok(facts)
+}
+
+/// Who the command line says works on a host outside a play; `None` for the login user.
+pub fn wanted_identity(run: &Arc<Run>, host: &str) -> Option<Identity> {
+    let scope = scope::host(run, host);
+    let place = Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
+    let target = connect::target(run, None, &scope, &place, host).ok()?;
+    let child = connect::escalate(run, &Keywords::default(), &scope, &scope, &place, "", &target).ok()??;
+    Some(child.identity)
+}
