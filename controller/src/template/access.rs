@@ -46,10 +46,7 @@ impl Interpreter<'_> {
     /// The entry of a mapping, if there is one.
     pub(super) fn map_get(&self, map: &Val, key: &Key) -> Outcome<Option<Val>> {
         let found = match map {
-            Val::Map(map) => {
-                let found = find(&map.borrow(), key).cloned();
-                found
-            }
+            Val::Map(map) => find(&map.borrow(), key).cloned(),
             Val::DataMap(map, home) => find(map, key).map(|value| Val::data(value, home)),
             Val::Lazy(lazy, home) => match key {
                 Key::Str(name) => lazy.get(name).map(|entry| self.entry(entry, home)).transpose()?,
@@ -95,7 +92,10 @@ impl Interpreter<'_> {
         if of.is_undefined() {
             return Ok(of.clone());
         }
-        let key = self.force(key.clone())?.defined()?;
+        let key = self.force(key.clone())?;
+        if key.is_undefined() {
+            return Ok(key);
+        }
         if of.is_map() {
             if let Some(value) = self.map_get(of, &key.to_key()?)? {
                 return Ok(value);
@@ -169,6 +169,7 @@ impl Interpreter<'_> {
                 }
                 Ok((0..len).map(|index| Val::Int(start + index * step)).collect())
             }
+            Val::Undefined(missing) if missing.silent => Ok(Vec::new()),
             Val::Undefined(message) => Err(Fault::undefined(&**message)),
             map if map.is_map() => Ok(self.keys(map).iter().map(Val::of_key).collect()),
             other => Err(Fault::new(format!("'{}' object is not iterable", other.type_name()))),
@@ -330,7 +331,8 @@ fn positions([start, stop, step]: [Option<i128>; 3], len: usize) -> Outcome<Vec<
         None => default,
         Some(index) => (if index < 0 { index.saturating_add(len) } else { index }).clamp(low, high),
     };
-    let (mut at, end) = if step > 0 { (clamp(start, 0), clamp(stop, len)) } else { (clamp(start, len - 1), clamp(stop, -1)) };
+    let (mut at, end) =
+        if step > 0 { (clamp(start, 0), clamp(stop, len)) } else { (clamp(start, len - 1), clamp(stop, -1)) };
     let mut out = Vec::new();
     while (step > 0 && at < end) || (step < 0 && at > end) {
         out.extend(usize::try_from(at).ok());

@@ -35,6 +35,40 @@ impl fmt::Display for TemplateError {
     }
 }
 
+/// Something that does not exist: said when it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub(super) message: String,
+    /// Where the template stands that named it, when that is another one than the one that uses it.
+    pub(super) origin: Option<Origin>,
+    /// `x if y` without an else: writes nothing.
+    pub(super) silent: bool,
+}
+
+impl From<&Missing> for Missing {
+    fn from(missing: &Missing) -> Self {
+        missing.clone()
+    }
+}
+
+impl From<String> for Missing {
+    fn from(message: String) -> Self {
+        Self { message, origin: None, silent: false }
+    }
+}
+
+impl From<&str> for Missing {
+    fn from(message: &str) -> Self {
+        Self::from(message.to_owned())
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// An error on its way out of the interpreter: boxed, because results are returned from every expression.
 #[derive(Debug, Clone)]
 pub(super) struct Fault(Box<Inner>);
@@ -63,8 +97,20 @@ impl Fault {
     }
 
     /// Use of something undefined.
-    pub(super) fn undefined(message: impl Into<String>) -> Self {
-        Self::of(TemplateErrorKind::Undefined, message)
+    pub(super) fn undefined(missing: impl Into<Missing>) -> Self {
+        let Missing { message, origin, .. } = missing.into();
+        let mut fault = Self::of(TemplateErrorKind::Undefined, message);
+        fault.0.origin = origin;
+        fault
+    }
+
+    /// What is missing, if that is the error: it may still be replaced by a default.
+    pub(super) fn into_missing(self) -> Result<Missing, Self> {
+        if !self.is_undefined() {
+            return Err(self);
+        }
+        let Inner { message, origin, .. } = *self.0;
+        Ok(Missing { message, origin, silent: false })
     }
 
     /// A template that cannot be parsed.
@@ -74,10 +120,6 @@ impl Fault {
 
     pub(super) fn is_undefined(&self) -> bool {
         self.0.kind == TemplateErrorKind::Undefined
-    }
-
-    pub(super) fn message(&self) -> &str {
-        &self.0.message
     }
 
     /// Notes the place inside the template text, if none is known yet.

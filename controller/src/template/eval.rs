@@ -1,7 +1,8 @@
 //! Expressions.
 
-use super::error::{Fault, Outcome};
+use super::error::{Fault, Missing, Outcome};
 use super::globals;
+use super::interpreter::missing;
 use super::node::{Arg, Bin, Cmp, Expr, Kind};
 use super::ops;
 use super::run::Run;
@@ -66,7 +67,12 @@ impl Run<'_, '_> {
                     self.eval(or)?
                 } else {
                     // Nothing in text, undefined when it is used.
-                    Val::undefined("the inline if-expression evaluated to false and no else section was defined")
+                    Val::undefined(Missing {
+                        message: "the inline if-expression evaluated to false and no else section was defined"
+                            .to_owned(),
+                        origin: None,
+                        silent: true,
+                    })
                 }
             }
             Kind::Filter { name, subject, args } => {
@@ -118,18 +124,23 @@ impl Run<'_, '_> {
     }
 
     fn binary(&mut self, op: Bin, left: &Expr, right: &Expr) -> Outcome<Val> {
-        let left = self.defined(left)?;
-        let right = self.defined(right)?;
         if op == Bin::Concat {
+            let (left, right) = (self.eval(left)?, self.eval(right)?);
             let mut out = text::string(self.interpreter, &left)?.to_string();
             text::append(self.interpreter, &right, &mut out)?;
             return Ok(Val::from(out));
         }
+        let left = self.defined(left)?;
+        let right = self.defined(right)?;
         ops::binary(self.interpreter, op, &left, &right)
     }
 
     fn compare(&mut self, first: &Expr, rest: &[(Cmp, Expr)]) -> Outcome<Val> {
-        let mut left = self.defined(first)?;
+        let mut left = match rest {
+            // Nothing is in an empty list, not even something undefined.
+            [(Cmp::In | Cmp::NotIn, _)] => self.eval(first)?,
+            _ => self.defined(first)?,
+        };
         for (op, right) in rest {
             let right = self.defined(right)?;
             if !ops::compare(self.interpreter, *op, &left, &right)? {
@@ -171,16 +182,18 @@ impl Run<'_, '_> {
                 let object = self.eval(object)?;
                 if methods::has(&object, name) {
                     let args = self.args(args)?;
-                    self.interpreter.all_defined(&args)?;
-                    return methods::call(self.interpreter, &object, name, args);
+                    if let Some(missing) = missing(&Val::Null, &args) {
+                        return Ok(missing);
+                    }
+                    return Val::or_missing(methods::call(self.interpreter, &object, name, args));
                 }
-                let function = self.interpreter.attr(&object, name)?.defined().map_err(|fault| fault.at(of.at))?;
+                let function = self.interpreter.attr(&object, name)?;
                 let args = self.args(args)?;
                 self.interpreter.call(&function, args)
             }
             Kind::Var(name) if &**name == "super" && self.env.get("super").is_none() => self.parent_block(),
             _ => {
-                let function = self.defined(of)?;
+                let function = self.eval(of)?;
                 let args = self.args(args)?;
                 self.interpreter.call(&function, args)
             }

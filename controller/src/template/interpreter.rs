@@ -2,8 +2,9 @@
 
 use super::engine::Engine;
 use super::error::{Fault, Outcome};
+use super::frames::Env;
 use super::node::{Arg, Expr, Kind, Program, Stmt};
-use super::run::{Env, Run};
+use super::run::Run;
 use super::scope::{Place, Scope};
 use super::val::{Args, Home, Val};
 use crate::yaml::{Origin, TemplateText};
@@ -18,6 +19,9 @@ const DEEPEST: usize = 1000;
 /// Statements, expressions and loop rounds one rendering may take: seconds of work, far beyond any real template.
 const LONGEST: u64 = 50_000_000;
 
+/// A result, and what keeps the addresses it is filed under alive.
+type Kept = (Val, Arc<TemplateText>, Home);
+
 /// One call of the engine.
 pub(super) struct Interpreter<'e> {
     pub(super) engine: &'e Engine,
@@ -25,7 +29,7 @@ pub(super) struct Interpreter<'e> {
     /// The scope in which the outermost template is rendered.
     pub(super) home: Home,
     /// Results of templates in variables, by text and scope (both addresses are kept alive here).
-    memo: RefCell<HashMap<(usize, usize), (Val, Arc<TemplateText>, Home)>>,
+    memo: RefCell<HashMap<(usize, usize), Kept>>,
     /// Templates being rendered, to find circles.
     active: RefCell<Vec<(usize, usize)>>,
     depth: Cell<usize>,
@@ -90,10 +94,13 @@ impl<'e> Interpreter<'e> {
             return Ok(value.clone());
         }
         if self.active.borrow().contains(&key) {
-            return Err(Fault::new(format!("recursive loop detected in template string: {}", template.source.trim_end())));
+            return Err(Fault::new(format!(
+                "recursive loop detected in template string: {}",
+                template.source.trim_end()
+            )));
         }
         self.active.borrow_mut().push(key);
-        let value = self.text(template, home);
+        let value = Val::or_missing(self.text(template, home));
         self.active.borrow_mut().pop();
         let value = value?;
         self.memo.borrow_mut().insert(key, (value.clone(), Arc::clone(template), Rc::clone(home)));
@@ -106,7 +113,13 @@ impl<'e> Interpreter<'e> {
             let program = self.engine.program(&template.source)?;
             if let Some(expr) = single(&program) {
                 // `{{ x }}` may be undefined: whoever uses it says so.
-                return Run::new(self, Rc::clone(home)).eval(expr);
+                return Ok(match Run::new(self, Rc::clone(home)).eval(expr)? {
+                    Val::Undefined(missing) if missing.origin.is_none() => {
+                        let origin = place_of(template, Some(expr.at));
+                        Val::undefined(super::error::Missing { origin, ..(*missing).clone() })
+                    }
+                    value => value,
+                });
             }
             Run::new(self, Rc::clone(home)).program(&program)
         };
@@ -128,13 +141,14 @@ impl<'e> Interpreter<'e> {
             return Err(Fault::syntax(unknown("filter", name, super::filters::names())));
         };
         let subject = self.force(subject)?;
-        if !filter.takes_undefined {
-            if let Val::Undefined(message) = &subject {
-                return Err(Fault::undefined(&**message));
-            }
-            self.all_defined(&args)?;
+        // What is undefined goes through: a default further on may replace it.
+        if !filter.takes_undefined
+            && let Some(missing) = missing(&subject, &args)
+        {
+            return Ok(missing);
         }
-        (filter.run)(self, subject, args).map_err(|fault| fault.prefixed(&format!("filter '{name}' failed")))
+        Val::or_missing((filter.run)(self, subject, args))
+            .map_err(|fault| fault.prefixed(&format!("filter '{name}' failed")))
     }
 
     /// Calls a test by name.
@@ -163,11 +177,20 @@ impl<'e> Interpreter<'e> {
     /// Calls anything callable.
     pub(super) fn call(&self, of: &Val, args: Args) -> Outcome<Val> {
         match of {
-            Val::Func(func) => func.call(self, args),
-            Val::Undefined(message) => Err(Fault::undefined(&**message)),
+            Val::Func(func) => match missing(&Val::Null, &args) {
+                Some(missing) if !func.takes_undefined() => Ok(missing),
+                _ => Val::or_missing(func.call(self, args)),
+            },
+            Val::Undefined(_) => Ok(of.clone()),
             other => Err(Fault::new(format!("'{}' object is not callable", other.type_name()))),
         }
     }
+}
+
+/// The first undefined value among a subject and arguments.
+pub(super) fn missing(subject: &Val, args: &Args) -> Option<Val> {
+    let mut all = std::iter::once(subject).chain(&args.pos).chain(args.named.iter().map(|(_, value)| value));
+    all.find(|value| value.is_undefined()).cloned()
 }
 
 /// What to say of an unknown plugin.
@@ -200,14 +223,6 @@ pub(super) fn place_of(template: &TemplateText, at: Option<(usize, usize)>) -> O
 pub(super) fn place_in(file: &Path, skipped: usize, at: Option<(usize, usize)>) -> Origin {
     let (line, column) = at.unwrap_or((1, 1));
     Origin { file: file.into(), line: line + skipped, column }
-}
-
-/// Whether an expression names a plain variable.
-pub(super) fn variable_name(expr: &Expr) -> Option<&Arc<str>> {
-    match &expr.kind {
-        Kind::Var(name) => Some(name),
-        _ => None,
-    }
 }
 
 /// A text constant.

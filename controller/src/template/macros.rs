@@ -1,10 +1,11 @@
 //! Objects of the template language: macros, `loop`, imported templates, `namespace`, `cycler`, `joiner`.
 
 use super::error::{Fault, Outcome};
+use super::frames::Env;
 use super::interpreter::Interpreter;
 use super::node::{For, Macro};
 use super::ops;
-use super::run::{Env, Run};
+use super::run::Run;
 use super::val::{Args, Callable, Entries, Home, Val};
 use crate::yaml::Key;
 use std::cell::{Cell, RefCell};
@@ -57,6 +58,10 @@ impl Callable for MacroObject {
             }
             _ => None,
         })
+    }
+
+    fn takes_undefined(&self) -> bool {
+        true
     }
 
     fn type_name(&self) -> &'static str {
@@ -132,7 +137,9 @@ impl Callable for LoopObject {
             }
             "changed" => {
                 let seen = Rc::clone(&self.seen);
-                return Ok(Some(function("method", move |interpreter, args: Args| changed(interpreter, &seen, args.pos))));
+                return Ok(Some(function("method", move |interpreter, args: Args| {
+                    changed(interpreter, &seen, args.pos)
+                })));
             }
             _ => return Ok(None),
         }))
@@ -216,8 +223,13 @@ impl<F: Fn(&Interpreter<'_>, Args) -> Outcome<Val>> Callable for Function<F> {
         (self.run)(interpreter, args)
     }
 
+    fn takes_undefined(&self) -> bool {
+        // Lookups say themselves which of their terms must exist.
+        self.name == "lookup"
+    }
+
     fn type_name(&self) -> &'static str {
-        self.name
+        if self.name == "lookup" { "function" } else { self.name }
     }
 }
 

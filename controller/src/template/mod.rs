@@ -6,6 +6,8 @@
 //! The room knows nothing of playbooks, hosts or sessions.
 
 mod access;
+#[cfg(test)]
+mod cases;
 mod check;
 mod dates;
 mod engine;
@@ -14,6 +16,7 @@ mod eval;
 mod file;
 mod filters;
 mod format;
+mod frames;
 mod globals;
 mod interpreter;
 mod literal;

@@ -1,97 +1,13 @@
 //! Statements: running one template.
 
 use super::error::{Fault, Outcome};
+use super::frames::{Env, Output, with_newlines};
 use super::interpreter::Interpreter;
 use super::macros::{LoopObject, MacroObject, Module};
 use super::node::{Expr, For, Program, Stmt, Target};
-use super::text;
 use super::val::{Args, Home, Val};
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-
-type Frame = Rc<RefCell<Vec<(Arc<str>, Val)>>>;
-
-/// The template's own names: frame over frame.
-#[derive(Clone)]
-pub(super) struct Env(Vec<Frame>);
-
-impl Env {
-    pub(super) fn new() -> Self {
-        Self(vec![Frame::default()])
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<Val> {
-        self.0.iter().rev().find_map(|frame| {
-            frame.borrow().iter().find(|(own, _)| **own == *name).map(|(_, value)| value.clone())
-        })
-    }
-
-    pub(super) fn set(&self, name: &Arc<str>, value: Val) {
-        if let Some(frame) = self.0.last() {
-            let mut frame = frame.borrow_mut();
-            match frame.iter_mut().find(|(own, _)| own == name) {
-                Some((_, old)) => *old = value,
-                None => frame.push((Arc::clone(name), value)),
-            }
-        }
-    }
-
-    /// The same with a fresh frame on top.
-    pub(super) fn deeper(&self) -> Self {
-        let mut frames = self.0.clone();
-        frames.push(Frame::default());
-        Self(frames)
-    }
-
-    /// The names of the outermost frame: what a template exports.
-    pub(super) fn exports(&self) -> Vec<(Arc<str>, Val)> {
-        self.0.first().map(|frame| frame.borrow().clone()).unwrap_or_default()
-    }
-
-    pub(super) fn clear(&self) {
-        for frame in &self.0 {
-            // Taken out first: dropping a value may want to look at the frame.
-            let taken = std::mem::take(&mut *frame.borrow_mut());
-            drop(taken);
-        }
-    }
-}
-
-/// What has been written: one value keeps its type, several become text. `None` writes nothing.
-#[derive(Default)]
-pub(super) struct Output {
-    first: Option<Val>,
-    text: String,
-    many: bool,
-}
-
-impl Output {
-    fn push(&mut self, interpreter: &Interpreter<'_>, value: Val) -> Outcome<()> {
-        let value = value.defined()?;
-        if matches!(value, Val::Null) {
-            return Ok(());
-        }
-        if !self.many {
-            match self.first.take() {
-                None => {
-                    self.first = Some(value);
-                    return Ok(());
-                }
-                Some(first) => {
-                    self.many = true;
-                    text::append(interpreter, &first, &mut self.text)?;
-                }
-            }
-        }
-        text::append(interpreter, &value, &mut self.text)?;
-        if self.text.len() > 256 << 20 { Err(Fault::new("template writes too much text")) } else { Ok(()) }
-    }
-
-    fn finish(self) -> Val {
-        if self.many { Val::from(self.text) } else { self.first.unwrap_or(Val::Null) }
-    }
-}
 
 /// How a list of statements ended.
 #[derive(PartialEq, Clone, Copy)]
@@ -109,7 +25,6 @@ pub(super) struct Run<'i, 'e> {
     pub(super) home: Home,
     pub(super) env: Env,
     out: Output,
-    loops: usize,
     blocks: Blocks,
     /// The block being written and how many overrides up.
     block: Option<(Arc<str>, usize)>,
@@ -123,7 +38,6 @@ impl<'i, 'e> Run<'i, 'e> {
             home,
             env: Env::new(),
             out: Output::default(),
-            loops: 0,
             blocks: Vec::new(),
             block: None,
             parent: None,
@@ -184,7 +98,7 @@ impl<'i, 'e> Run<'i, 'e> {
             }
             Stmt::For(node) => {
                 let items = self.eval(&node.iter)?;
-                self.each(node, &items)?;
+                self.each(node, &items, 1)?;
             }
             Stmt::If { test, then, or } => {
                 let truth = self.eval(test)?.truth().map_err(|fault| fault.at(test.at))?;
@@ -202,7 +116,10 @@ impl<'i, 'e> Run<'i, 'e> {
                 return self.within(inner, |run| run.body(body));
             }
             Stmt::Set { target, value } => {
-                let value = self.eval(value)?;
+                let value = match self.untouched(value) {
+                    Some(pending) => pending,
+                    None => self.eval(value)?,
+                };
                 let value = self.interpreter.own(value);
                 self.assign(target, value)?;
             }
@@ -225,12 +142,22 @@ impl<'i, 'e> Run<'i, 'e> {
             }
             Stmt::Block { name, .. } => self.block(name, 0)?,
             Stmt::Macro(node) => {
-                let object = MacroObject { node: Arc::clone(node), env: self.env.clone(), home: Rc::clone(&self.home), caller: None };
+                let object = MacroObject {
+                    node: Arc::clone(node),
+                    env: self.env.clone(),
+                    home: Rc::clone(&self.home),
+                    caller: None,
+                };
                 self.interpreter.keep(&self.env);
                 self.env.set(&node.name, Val::Func(Rc::new(object)));
             }
             Stmt::CallBlock { call, caller } => {
-                let object = MacroObject { node: Arc::clone(caller), env: self.env.clone(), home: Rc::clone(&self.home), caller: None };
+                let object = MacroObject {
+                    node: Arc::clone(caller),
+                    env: self.env.clone(),
+                    home: Rc::clone(&self.home),
+                    caller: None,
+                };
                 let value = self.call_with(call, Some(Val::Func(Rc::new(object))))?;
                 self.out.push(self.interpreter, value)?;
             }
@@ -239,9 +166,25 @@ impl<'i, 'e> Run<'i, 'e> {
             Stmt::Do(expr) => {
                 self.eval(expr)?;
             }
-            Stmt::Extends(_) | Stmt::Include { .. } | Stmt::Import { .. } | Stmt::FromImport { .. } => self.files(stmt)?,
+            Stmt::Extends(_) | Stmt::Include { .. } | Stmt::Import { .. } | Stmt::FromImport { .. } => {
+                self.files(stmt)?
+            }
         }
         Ok(Flow::Next)
+    }
+
+    /// A variable that is a template, named only to be given another name: it fails when it is used, not here.
+    fn untouched(&self, value: &Expr) -> Option<Val> {
+        let super::node::Kind::Var(name) = &value.kind else { return None };
+        if self.env.get(name).is_some() {
+            return None;
+        }
+        match self.home.entry(name) {
+            Some(super::scope::Entry::Value(value @ crate::yaml::Value::Template(_))) => {
+                Some(Val::data(&value, &self.home))
+            }
+            _ => None,
+        }
     }
 
     /// Statements that read other templates.
@@ -397,7 +340,7 @@ impl<'i, 'e> Run<'i, 'e> {
     }
 
     /// Runs a loop over something.
-    fn each(&mut self, node: &Arc<For>, over: &Val) -> Outcome<()> {
+    fn each(&mut self, node: &Arc<For>, over: &Val, depth: usize) -> Outcome<()> {
         let mut items = self.interpreter.items(over).map_err(|fault| fault.at(node.iter.at))?;
         if let Some(filter) = &node.filter {
             let mut kept = Vec::new();
@@ -418,9 +361,8 @@ impl<'i, 'e> Run<'i, 'e> {
             self.within(inner, |run| run.body(&node.or))?;
             return Ok(());
         }
-        self.loops += 1;
         let items = Rc::new(items);
-        let object = Rc::new(LoopObject::new(Rc::clone(&items), self.loops, node, &self.env, &self.home));
+        let object = Rc::new(LoopObject::new(Rc::clone(&items), depth, node, &self.env, &self.home));
         let name: Arc<str> = "loop".into();
         let mut result = Ok(());
         for (index, item) in items.iter().enumerate() {
@@ -441,15 +383,13 @@ impl<'i, 'e> Run<'i, 'e> {
                 }
             }
         }
-        self.loops -= 1;
         result
     }
 
     /// A recursive loop's own call, written into a value.
     pub(super) fn recurse(mut self, node: &Arc<For>, over: &Val, depth: usize) -> Outcome<Val> {
-        self.loops = depth;
         let interpreter = self.interpreter;
-        interpreter.enter(|| self.each(node, over))?;
+        interpreter.enter(|| self.each(node, over, depth + 1))?;
         Ok(match self.out.finish() {
             Val::Null => Val::from(""),
             value => value,
@@ -485,16 +425,5 @@ impl<'i, 'e> Run<'i, 'e> {
             args.named.push(("caller".into(), caller));
         }
         self.interpreter.call(&of, args).map_err(|fault| fault.at(call.at))
-    }
-}
-
-/// Jinja drops the last newline of a template; a text result gets back those it lacks.
-pub(super) fn with_newlines(value: Val, wanted: usize) -> Val {
-    match value {
-        Val::Str(text) if wanted > 0 => {
-            let present = text.len() - text.trim_end_matches('\n').len();
-            if present >= wanted { Val::Str(text) } else { Val::from(format!("{text}{}", "\n".repeat(wanted - present))) }
-        }
-        other => other,
     }
 }

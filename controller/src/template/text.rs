@@ -33,6 +33,7 @@ pub(super) fn append(interpreter: &Interpreter<'_>, value: &Val, out: &mut Strin
 
 fn write(interpreter: &Interpreter<'_>, value: &Val, quoted: bool, out: &mut String) -> Outcome<()> {
     match value {
+        Val::Undefined(missing) if missing.silent => {}
         Val::Undefined(message) => return Err(Fault::undefined(&**message)),
         Val::Null => out.push_str("None"),
         Val::Bool(value) => out.push_str(if *value { "True" } else { "False" }),

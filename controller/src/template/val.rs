@@ -4,7 +4,7 @@
 //! (and a template in it is rendered) when it is touched. Lists and mappings that a template makes itself can be changed in
 //! place, as Python's can.
 
-use super::error::{Fault, Outcome};
+use super::error::{Fault, Missing, Outcome};
 use super::interpreter::Interpreter;
 use super::scope::{Lazy, Scope};
 use crate::yaml::{Key, TemplateText, Value, ValueMap};
@@ -21,7 +21,7 @@ pub(super) type Home = Rc<Scope>;
 #[derive(Clone)]
 pub(super) enum Val {
     /// Something missing, with what to say when it is used after all.
-    Undefined(Rc<str>),
+    Undefined(Rc<Missing>),
     Null,
     Bool(bool),
     Int(i128),
@@ -33,7 +33,11 @@ pub(super) enum Val {
     Tuple(Rc<Vec<Val>>),
     /// A mapping the template made.
     Map(Rc<RefCell<Entries>>),
-    Range { start: i128, stop: i128, step: i128 },
+    Range {
+        start: i128,
+        stop: i128,
+        step: i128,
+    },
     DataList(Arc<Vec<Value>>, Home),
     DataMap(Arc<ValueMap>, Home),
     /// A template inside data that was copied into a list or mapping of ours.
@@ -59,6 +63,11 @@ pub(super) trait Callable {
 
     /// Assigns to an attribute; false when it has none that can be assigned.
     fn set_attr(&self, _name: &str, _value: Val) -> bool {
+        false
+    }
+
+    /// Whether it may be given something undefined; otherwise the call itself is undefined then.
+    fn takes_undefined(&self) -> bool {
         false
     }
 
@@ -132,8 +141,13 @@ impl Val {
         Self::Int(i128::try_from(number).unwrap_or(i128::MAX))
     }
 
-    pub(super) fn undefined(message: impl Into<Rc<str>>) -> Self {
-        Self::Undefined(message.into())
+    pub(super) fn undefined(missing: impl Into<Missing>) -> Self {
+        Self::Undefined(Rc::new(missing.into()))
+    }
+
+    /// Use of something undefined becomes something undefined, which a default may replace; other errors stay errors.
+    pub(super) fn or_missing(result: Outcome<Self>) -> Outcome<Self> {
+        result.or_else(|fault| fault.into_missing().map(Self::undefined))
     }
 
     /// Data as it is; templates in it stay to be rendered.
@@ -199,6 +213,7 @@ impl Val {
     /// Truth as Python sees it; undefined is an error.
     pub(super) fn truth(&self) -> Outcome<bool> {
         Ok(match self {
+            Self::Undefined(missing) if missing.silent => false,
             Self::Undefined(message) => return Err(Fault::undefined(&**message)),
             Self::Null => false,
             Self::Bool(value) => *value,

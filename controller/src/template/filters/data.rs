@@ -79,9 +79,7 @@ fn html_json(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<V
         style.item_separator = ",".to_owned();
     }
     let text = to_json(&interpreter.finish(&value)?, &style)?;
-    Ok(Val::from(
-        text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027"),
-    ))
+    Ok(Val::from(text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027")))
 }
 
 fn yaml(interpreter: &Interpreter<'_>, value: &Val, mut args: Args, mut style: YamlStyle) -> Outcome<Val> {
@@ -90,7 +88,7 @@ fn yaml(interpreter: &Interpreter<'_>, value: &Val, mut args: Args, mut style: Y
     }
     for (name, given) in args.named {
         match &*name {
-            "indent" => style.indent = size(Some(given), style.indent)?.clamp(1, 9),
+            "indent" => style.indent = size(Some(given), style.indent)?,
             "width" => style.width = size(Some(given), style.width)?,
             "sort_keys" => style.sort_keys = given.truth()?,
             "default_flow_style" => {
@@ -106,7 +104,7 @@ fn yaml(interpreter: &Interpreter<'_>, value: &Val, mut args: Args, mut style: Y
         }
     }
     // As in PyYAML: an indent that is out of its range is 2, a width that is too small is 80.
-    if style.indent < 2 {
+    if !(2..=9).contains(&style.indent) {
         style.indent = 2;
     }
     if style.width <= style.indent * 2 {

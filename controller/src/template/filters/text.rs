@@ -182,11 +182,7 @@ fn truncate(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Va
 }
 
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;").replace('"', "&#34;")
 }
 
 fn escape(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
@@ -262,12 +258,11 @@ fn quote(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
 }
 
 /// A comment block in the style of a language.
-fn comment(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
-    let names = [
-        "style", "decoration", "prefix", "postfix", "beginning", "end", "newline", "prefix_count", "postfix_count",
-    ];
-    let [style, decoration, prefix, postfix, beginning, end, newline, before, after] = args.bind(names)?;
-    let style = text(interpreter, style)?.unwrap_or_else(|| "plain".into());
+fn comment(interpreter: &Interpreter<'_>, value: Val, mut args: Args) -> Outcome<Val> {
+    let style = match args.take("style").or_else(|| (!args.pos.is_empty()).then(|| args.pos.remove(0))) {
+        Some(style) => subject(interpreter, &style)?,
+        None => "plain".into(),
+    };
     let (own_begin, own_line, own_end) = match &*style {
         "plain" => ("", "# ", ""),
         "erlang" => ("", "% ", ""),
@@ -276,30 +271,29 @@ fn comment(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val
         "xml" => ("<!--", " - ", "-->"),
         other => return Err(Fault::new(format!("invalid comment style '{other}'"))),
     };
-    let newline = text(interpreter, newline)?.unwrap_or_else(|| "\n".into());
-    let decoration = text(interpreter, decoration)?.unwrap_or_else(|| own_line.into());
-    let prefix = text(interpreter, prefix)?.unwrap_or_else(|| decoration.trim_end().into());
-    let postfix = text(interpreter, postfix)?.unwrap_or_else(|| decoration.trim_end().into());
-    let beginning = text(interpreter, beginning)?.unwrap_or_else(|| own_begin.into());
-    let end = text(interpreter, end)?.unwrap_or_else(|| own_end.into());
-    let (before, after) = (size(before, 1)?, size(after, 1)?);
+    // Options nobody knows are passed over, as Ansible does.
+    let mut option = |name: &str| text(interpreter, args.take(name));
+    let newline = option("newline")?.unwrap_or_else(|| "\n".into());
+    let decoration = option("decoration")?.unwrap_or_else(|| own_line.into());
+    let prefix = option("prefix")?.unwrap_or_else(|| decoration.trim_end().into());
+    let postfix = option("postfix")?.unwrap_or_else(|| decoration.trim_end().into());
+    let beginning = option("beginning")?.unwrap_or_else(|| own_begin.into());
+    let end = option("end")?.unwrap_or_else(|| own_end.into());
+    let (before, after) = (size(args.take("prefix_count"), 1)?, size(args.take("postfix_count"), 1)?);
     let value = subject(interpreter, &value)?;
     let mut out = String::new();
     if !beginning.is_empty() {
         let _ = write!(out, "{beginning}{newline}");
     }
-    if !prefix.is_empty() {
+    if prefix == newline {
+        out.push_str(&newline.repeat(before));
+    } else if !prefix.is_empty() {
         out.push_str(&format!("{prefix}{newline}").repeat(before));
     }
-    let mut lines = Vec::new();
-    for line in value.split(&*newline) {
-        let line = format!("{decoration}{line}");
-        lines.push(if line.trim_end() == decoration.trim_end() { line.trim_end().to_owned() } else { line });
-    }
-    out.push_str(&lines.join(&newline));
-    if !postfix.is_empty() {
-        out.push_str(&format!("{newline}{postfix}").repeat(after));
-    }
+    let lines = format!("{decoration}{}", value.replace(&*newline, &format!("{newline}{decoration}")));
+    // A line that is empty ends without the blank of its decoration.
+    out.push_str(&lines.replace(&format!("{decoration}{newline}"), &format!("{}{newline}", decoration.trim_end())));
+    out.push_str(&format!("{newline}{postfix}").repeat(after));
     if !end.is_empty() {
         let _ = write!(out, "{newline}{end}");
     }

@@ -12,7 +12,7 @@ pub(super) const FILTERS: &[(&str, Filter)] = &[
     ("d", of_any(default)),
     ("mandatory", of_any(mandatory)),
     ("ternary", of(ternary)),
-    ("type_debug", of(type_debug)),
+    ("type_debug", of_any(type_debug)),
     ("string", of(string)),
     ("int", of(int)),
     ("float", of(float)),
@@ -21,7 +21,8 @@ pub(super) const FILTERS: &[(&str, Filter)] = &[
 
 fn boolean(_: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
     Ok(match &value {
-        Val::Null | Val::Bool(_) => value,
+        Val::Bool(_) => value,
+        Val::Null => Val::Bool(false),
         Val::Str(text) => Val::Bool(matches!(text.to_lowercase().as_str(), "yes" | "on" | "1" | "true")),
         other => Val::Bool(ops::as_float(other) == Some(1.0)),
     })

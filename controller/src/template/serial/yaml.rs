@@ -26,16 +26,8 @@ impl Default for YamlStyle {
 
 /// The text, with a newline at its end.
 pub(in crate::template) fn to_yaml(value: &Value, style: &YamlStyle) -> Outcome<String> {
-    let mut emitter = Emitter {
-        style,
-        out: String::new(),
-        column: 0,
-        blank: true,
-        only_indents: true,
-        flow: 0,
-        indent: None,
-        open_ended: false,
-    };
+    let mut emitter =
+        Emitter { style, out: String::new(), column: 0, blank: true, only_indents: true, flow: 0, indent: None };
     if style.explicit_start {
         emitter.out.push_str("---");
         emitter.column = 3;
@@ -45,9 +37,6 @@ pub(in crate::template) fn to_yaml(value: &Value, style: &YamlStyle) -> Outcome<
     emitter.node(value, Place::Root, 0)?;
     if !emitter.out.ends_with('\n') {
         emitter.out.push('\n');
-    }
-    if emitter.open_ended {
-        emitter.out.push_str("...\n");
     }
     Ok(emitter.out)
 }
@@ -93,7 +82,6 @@ struct Emitter<'s> {
     only_indents: bool,
     flow: usize,
     indent: Option<usize>,
-    open_ended: bool,
 }
 
 impl Emitter<'_> {
@@ -233,7 +221,6 @@ impl Emitter<'_> {
     }
 
     fn scalar(&mut self, value: &Value, place: Place) {
-        self.open_ended = false;
         let text: Arc<str> = match value {
             Value::Str(text) | Value::Vault(text) => Arc::clone(text),
             Value::Template(text) => text.source.as_str().into(),
@@ -245,7 +232,6 @@ impl Emitter<'_> {
                 self.put(&plain);
                 self.blank = false;
                 self.only_indents = false;
-                self.open_ended = place == Place::Root;
                 return;
             }
         };
@@ -254,7 +240,6 @@ impl Emitter<'_> {
         let plain_fits = if self.flow > 0 { facts.flow_plain } else { facts.block_plain };
         if plain_fits && !text.is_empty() && resolves_to_text(&text) && !(key && facts.multiline) {
             self.plain(&text, !key);
-            self.open_ended = place == Place::Root;
         } else if facts.single_quoted && !(key && facts.multiline) {
             self.single(&text, !key);
         } else {

@@ -56,9 +56,8 @@ fn divisible(_: &Interpreter<'_>, value: Val, args: Args) -> Outcome<bool> {
 
 fn cased(interpreter: &Interpreter<'_>, value: &Val, upper: bool) -> Outcome<bool> {
     let text = crate::template::text::string(interpreter, value)?;
-    let (wanted, other): (fn(char) -> bool, fn(char) -> bool) =
-        if upper { (char::is_uppercase, char::is_lowercase) } else { (char::is_lowercase, char::is_uppercase) };
-    Ok(text.chars().any(wanted) && !text.chars().any(other))
+    let has = |upper: bool| text.chars().any(|c| if upper { c.is_uppercase() } else { c.is_lowercase() });
+    Ok(has(upper) && !has(!upper))
 }
 
 fn truthy(value: &Val, args: Args) -> Outcome<bool> {

@@ -56,8 +56,14 @@ fn parts(text: &str) -> Vec<Part> {
         let digit = first.is_ascii_digit();
         let letter = first.is_ascii_lowercase();
         let end = rest
-            .find(|c: char| if digit { !c.is_ascii_digit() } else if letter { !c.is_ascii_lowercase() } else {
-                c.is_ascii_digit() || c.is_ascii_lowercase() || c == '.'
+            .find(|c: char| {
+                if digit {
+                    !c.is_ascii_digit()
+                } else if letter {
+                    !c.is_ascii_lowercase()
+                } else {
+                    c.is_ascii_digit() || c.is_ascii_lowercase() || c == '.'
+                }
             })
             .unwrap_or(rest.len());
         let end = if first == '.' { 1 } else { end.max(first.len_utf8()) };
@@ -90,9 +96,12 @@ fn loose(left: &str, right: &str) -> Outcome<Ordering> {
     Ok(a.len().cmp(&b.len()))
 }
 
+/// Three numbers, and the pre-release if it is one.
+type Strict = (Vec<u128>, Option<(char, u128)>);
+
 /// `1.2[.3][a4]`.
 fn strict_order(left: &str, right: &str) -> Outcome<Ordering> {
-    let read = |text: &str| -> Outcome<(Vec<u128>, Option<(char, u128)>)> {
+    let read = |text: &str| -> Outcome<Strict> {
         let wrong = || Fault::new(format!("invalid version number '{text}'"));
         let (numbers, pre) = match text.find(['a', 'b']) {
             Some(at) => {
@@ -164,8 +173,7 @@ fn pep440(text: &str) -> Outcome<Pep440> {
     let suffix = suffix.trim_start_matches(['.', '-', '_']);
     let split = suffix.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(suffix.len());
     let (word, number) = suffix.split_at(split);
-    let digits: String =
-        number.trim_start_matches(['.', '-', '_']).chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = number.trim_start_matches(['.', '-', '_']).chars().take_while(char::is_ascii_digit).collect();
     let phase = match word {
         "" if suffix.is_empty() => 0,
         "dev" => -4,
