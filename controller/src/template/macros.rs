@@ -17,14 +17,13 @@ pub(super) struct MacroObject {
     pub(super) node: Arc<Macro>,
     pub(super) env: Env,
     pub(super) home: Home,
-    pub(super) caller: Option<Val>,
 }
 
 impl Callable for MacroObject {
     fn call(&self, interpreter: &Interpreter<'_>, mut args: Args) -> Outcome<Val> {
         let mut run = Run::new(interpreter, Rc::clone(&self.home));
         run.env = self.env.deeper();
-        let caller = args.take("caller").or_else(|| self.caller.clone());
+        let caller = args.take("caller");
         let mut given = std::mem::take(&mut args.pos).into_iter();
         for (name, default) in &self.node.params {
             let value = match (given.next(), args.take(name), default) {

@@ -141,26 +141,7 @@ impl<'i, 'e> Run<'i, 'e> {
                 return self.within(inner, |run| run.body(body));
             }
             Stmt::Block { name, .. } => self.block(name, 0)?,
-            Stmt::Macro(node) => {
-                let object = MacroObject {
-                    node: Arc::clone(node),
-                    env: self.env.clone(),
-                    home: Rc::clone(&self.home),
-                    caller: None,
-                };
-                self.interpreter.keep(&self.env);
-                self.env.set(&node.name, Val::Func(Rc::new(object)));
-            }
-            Stmt::CallBlock { call, caller } => {
-                let object = MacroObject {
-                    node: Arc::clone(caller),
-                    env: self.env.clone(),
-                    home: Rc::clone(&self.home),
-                    caller: None,
-                };
-                let value = self.call_with(call, Some(Val::Func(Rc::new(object))))?;
-                self.out.push(self.interpreter, value)?;
-            }
+            Stmt::Macro(_) | Stmt::CallBlock { .. } => self.macros(stmt)?,
             Stmt::Continue => return Ok(Flow::Continue),
             Stmt::Break => return Ok(Flow::Break),
             Stmt::Do(expr) => {
@@ -185,6 +166,28 @@ impl<'i, 'e> Run<'i, 'e> {
             }
             _ => None,
         }
+    }
+
+    /// Statements that define macros.
+    fn macros(&mut self, stmt: &Stmt) -> Outcome<()> {
+        let object = |run: &Self, node: &Arc<super::node::Macro>| -> Val {
+            run.interpreter.keep(&run.env);
+            let (node, env, home) = (Arc::clone(node), run.env.clone(), Rc::clone(&run.home));
+            Val::Func(Rc::new(MacroObject { node, env, home }))
+        };
+        match stmt {
+            Stmt::Macro(node) => {
+                let object = object(self, node);
+                self.env.set(&node.name, object);
+            }
+            Stmt::CallBlock { call, caller } => {
+                let caller = object(self, caller);
+                let value = self.call_with(call, Some(caller))?;
+                self.out.push(self.interpreter, value)?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Statements that read other templates.

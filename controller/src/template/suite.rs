@@ -1,6 +1,6 @@
 //! Ansible's own answers: real templates and expressions, rendered through the public interface.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use super::{Engine, EngineOptions, FileOptions, Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
@@ -42,7 +42,11 @@ fn data() -> Option<PathBuf> {
     if !found.is_dir() && std::env::var_os("LUTHIER_REQUIRE_SHARED").is_some() {
         panic!("{} is required but absent", found.display());
     }
-    found.is_dir().then_some(found)
+    if !found.is_dir() {
+        eprintln!("skipped: {} is absent", found.display());
+        return None;
+    }
+    Some(found)
 }
 
 fn read(path: PathBuf) -> Json {

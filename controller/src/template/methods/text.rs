@@ -108,45 +108,43 @@ pub(super) fn call(interpreter: &Interpreter<'_>, text: &str, name: &str, args: 
             let named = named.into_iter().map(|(key, value)| (key.to_string().into(), value)).collect();
             format::braces(interpreter, text, &Args { pos: Vec::new(), named }).map(Val::from)
         }
-        "ljust" | "rjust" | "center" => {
-            let [width, fill] = args.bind(["width", "fillchar"])?;
-            let fill = text_arg(fill, name)?.and_then(|fill| fill.chars().next()).unwrap_or(' ');
-            let missing = size_arg(width, 0)?.saturating_sub(text.chars().count());
-            let left = match name {
-                "ljust" => 0,
-                "rjust" => missing,
-                _ => missing / 2,
-            };
-            let run = |count: usize| std::iter::repeat_n(fill, count).collect::<String>();
-            Ok(Val::from(format!("{}{text}{}", run(left), run(missing - left))))
-        }
-        "zfill" => {
-            let [width] = args.bind(["width"])?;
-            let missing = size_arg(width, 0)?.saturating_sub(text.chars().count());
-            let split = usize::from(text.starts_with(['+', '-']));
-            let (sign, digits) = text.split_at(split);
-            Ok(Val::from(format!("{sign}{}{digits}", "0".repeat(missing))))
-        }
-        "partition" | "rpartition" => {
-            let [separator] = args.bind(["sep"])?;
-            let separator = text_arg(separator, name)?.unwrap_or_default();
-            let parts = if name == "partition" {
-                text.split_once(&*separator).map_or((text, "", ""), |(a, b)| (a, &*separator, b))
-            } else {
-                text.rsplit_once(&*separator).map_or(("", "", text), |(a, b)| (a, &*separator, b))
-            };
-            Ok(Val::tuple(vec![parts.0.into(), parts.1.into(), parts.2.into()]))
-        }
-        "removeprefix" | "removesuffix" => {
-            let [affix] = args.bind(["prefix"])?;
-            let affix = text_arg(affix, name)?.unwrap_or_default();
-            let rest = if name == "removeprefix" { text.strip_prefix(&*affix) } else { text.strip_suffix(&*affix) };
-            Ok(Val::from(rest.unwrap_or(text)))
-        }
+        "ljust" | "rjust" | "center" | "zfill" => padded(text, name, args),
+        "partition" | "rpartition" | "removeprefix" | "removesuffix" => parted(text, name, args),
         "expandtabs" => Ok(Val::from(text.replace('\t', &" ".repeat(8)))),
         "encode" => Ok(Val::from(text)),
         _ => plain_str(text, name),
     }
+}
+
+/// Methods that fill up to a width.
+fn padded(text: &str, name: &str, args: Args) -> Outcome<Val> {
+    let [width, fill] = args.bind(["width", "fillchar"])?;
+    let missing = size_arg(width, 0)?.saturating_sub(text.chars().count());
+    if name == "zfill" {
+        let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
+        return Ok(Val::from(format!("{sign}{}{digits}", "0".repeat(missing))));
+    }
+    let fill = text_arg(fill, name)?.and_then(|fill| fill.chars().next()).unwrap_or(' ');
+    let left = match name {
+        "ljust" => 0,
+        "rjust" => missing,
+        _ => missing / 2,
+    };
+    let run = |count: usize| std::iter::repeat_n(fill, count).collect::<String>();
+    Ok(Val::from(format!("{}{text}{}", run(left), run(missing - left))))
+}
+
+/// Methods that cut at a text.
+fn parted(text: &str, name: &str, args: Args) -> Outcome<Val> {
+    let [at] = args.bind(["sep"])?;
+    let at = text_arg(at, name)?.unwrap_or_default();
+    let parts = match name {
+        "removeprefix" => return Ok(Val::from(text.strip_prefix(&*at).unwrap_or(text))),
+        "removesuffix" => return Ok(Val::from(text.strip_suffix(&*at).unwrap_or(text))),
+        "partition" => text.split_once(&*at).map_or((text, "", ""), |(a, b)| (a, &*at, b)),
+        _ => text.rsplit_once(&*at).map_or(("", "", text), |(a, b)| (a, &*at, b)),
+    };
+    Ok(Val::tuple(vec![parts.0.into(), parts.1.into(), parts.2.into()]))
 }
 
 /// Methods without arguments.
