@@ -114,7 +114,7 @@ impl FactsTable {
         let object = serde_json::json!({"host": host, "facts": facts});
         match self.format {
             FactsFormat::Json => globals.screen.data(&format!("{object}\n")),
-            FactsFormat::Yaml => globals.screen.data(&format!("---\n{}", crate::yaml::to_yaml(&Value::from_json(&object)))),
+            FactsFormat::Yaml => globals.screen.data(&format!("---\n{}", crate::template::yaml_text(&Value::from_json(&object)))),
             FactsFormat::Table => self.rows.push(row(host, &object)),
         }
     }
@@ -132,7 +132,7 @@ impl FactsTable {
 fn row(host: &str, object: &serde_json::Value) -> [String; 8] {
     let text = |path: &str| match object.pointer(path) {
         None | Some(serde_json::Value::Null) => "-".to_owned(),
-        Some(serde_json::Value::String(text)) => output::escape(text),
+        Some(serde_json::Value::String(text)) => output::escape(text).into_owned(),
         Some(other) => other.to_string(),
     };
     let cpus = format!("{}p {}c {}t", text("/facts/cpu/packages"), text("/facts/cpu/cores"), text("/facts/cpu/threads"));

@@ -64,7 +64,7 @@ impl Fleet {
             globals.warn(&format!("`{name}` matches no host or group"));
         }
         let hosts = match &globals.options.limit {
-            Some(limit) => self.inventory.limit(&selection.hosts, limit)?.hosts,
+            Some(limit) => self.inventory.limit(&selection.hosts, limit)?,
             None => selection.hosts,
         };
         Ok(hosts.iter().map(ToString::to_string).collect())
@@ -153,7 +153,7 @@ pub fn watch_interrupt(run: &Arc<Run>) {
                 _ = terminate.recv() => {}
             }
             if round > 0 {
-                std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
+                std::process::exit(i32::from(ExitCode::Interrupted.code()));
             }
             run.emit(Event::Warning { host: None, message: "interrupted: stopping all hosts (again to leave at once)".into() });
             run.stop();

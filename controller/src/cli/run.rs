@@ -75,7 +75,7 @@ fn check_limit(globals: &Globals, fleet: &Fleet, plays: &[PlannedPlay]) -> Resul
     let all = fleet.inventory.select("all")?;
     let limited = fleet.inventory.limit(&all.hosts, limit)?;
     let local = plays.iter().all(|play| matches!(play.pattern().as_str(), "localhost" | "127.0.0.1"));
-    if limited.hosts.is_empty() && !local {
+    if limited.is_empty() && !local {
         return Err(CliError::usage(format!("--limit `{limit}` leaves no host")));
     }
     Ok(())
@@ -137,7 +137,7 @@ pub(super) fn carry_out(
         recording.save(globals, &run);
     }
     let code = exit_code(&end, detailed && check);
-    sink.emit(&Event::RunFinished { recap: end.recap, exit_code: code.into() });
+    sink.emit(&Event::RunFinished { recap: end.recap, exit_code: code.code() });
     outputs.finish();
     if !end.errors.is_empty() {
         return Err(end.errors.into());
