@@ -20,8 +20,12 @@ mod tests {
     #[test]
     fn no_name_is_taken_twice() {
         let catalogue = catalogue();
-        let mut names: Vec<&str> =
-            catalogue.modules.iter().flat_map(|module| module.aliases.iter().chain([&module.name])).map(AsRef::as_ref).collect();
+        let mut names: Vec<&str> = catalogue
+            .modules
+            .iter()
+            .flat_map(|module| module.aliases.iter().chain([&module.name]))
+            .map(AsRef::as_ref)
+            .collect();
         assert!(names.contains(&"command"));
         let count = names.len();
         names.sort_unstable();

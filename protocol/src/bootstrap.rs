@@ -73,7 +73,7 @@ impl Bootstrap {
             hashes.join(" ")
         ));
         line(
-            "z=raw; command -v gzip >/dev/null 2>&1 && z=gzip; echo; echo \"LUTHIER $n NEED $(uname -m) $z\"; read -r e l h || exit 1; [ \"$e\" = stop ] && exit 1; umask 077; p=; ",
+            "z=raw; command -v gzip >/dev/null 2>&1 && z=gzip; echo; echo \"LUTHIER $n NEED $(uname -m) $z\"; read -r e l h || exit 1; [ \"$e\" = stop ] && exit 1; m=$(umask); umask 077; p=; ",
         );
         line(
             "for d in \"$o\" \"$s\" /var/lib/luthier \"$c\" \"/run/luthier-$u\" \"/tmp/luthier-$u\"; do [ -n \"$d\" ] || continue; mkdir -p \"$d/agent\" 2>/dev/null && own \"$d\" || continue; t=\"$d/agent/.probe.$$\"; printf \"#\\041/bin/sh\\nexit 0\\n\" 2>/dev/null >\"$t\" && chmod 700 \"$t\" && \"$t\" 2>/dev/null && p=\"$d/agent\"; rm -f \"$t\"; [ -n \"$p\" ] && break; done; ",
@@ -84,7 +84,7 @@ impl Bootstrap {
         line(
             "t=\"$p/.$h.$$\"; trap \"rm -f \\\"$t\\\"\" 1 2 13 15; if [ \"$e\" = gzip ]; then head -c \"$l\" | gzip -dc >\"$t\"; else head -c \"$l\" >\"$t\"; fi || { rm -f \"$t\"; echo \"LUTHIER $n FAIL write cannot write the agent to $p (disk full, or the upload was cut)\"; exit 1; }; ",
         );
-        line("chmod 700 \"$t\"; exec \"$t\" serve --nonce $n --hash $h --install \"$p/$h\"");
+        line("chmod 700 \"$t\"; umask \"$m\"; exec \"$t\" serve --nonce $n --hash $h --install \"$p/$h\"");
         text
     }
 

@@ -25,7 +25,9 @@ pub struct Limits<'a> {
 pub fn apply(host: &Host, change: &Change) -> Result<(), ChangeError> {
     let path = change.resource.label();
     let before = written(&change.before);
-    let look = |expected: &Written| found(host, &change.resource, expected).map_err(|error| refused(host, "read", path, error));
+    let look = |expected: &Written| {
+        found(host, &change.resource, expected).map_err(|error| refused(host, "read", path, error))
+    };
     if let Some(found) = look(&before)? {
         return Err(ChangeError::Moved { path: path.to_owned(), expected: describe(&change.before), found });
     }
@@ -37,12 +39,7 @@ pub fn apply(host: &Host, change: &Change) -> Result<(), ChangeError> {
 }
 
 /// Run a command change.
-pub fn run(
-    host: &Host,
-    run: &Run,
-    limits: &Limits<'_>,
-    output: &mut dyn FnMut(Stream, &[u8]),
-) -> io::Result<Finished> {
+pub fn run(host: &Host, run: &Run, limits: &Limits<'_>, output: &mut dyn FnMut(Stream, &[u8])) -> io::Result<Finished> {
     let command = Command {
         argv: &run.argv,
         chdir: run.chdir.as_deref(),
@@ -83,7 +80,9 @@ fn put_path(host: &Host, path: &str, before: &State, after: &State) -> Result<()
         (State::Link { target: old, .. }, State::Link { target, uid, gid }) if old == target => {
             ("change the owner of", host.own_link(path, *uid, *gid))
         }
-        (State::File { content, .. }, State::File { content: wanted, meta }) if wanted.is_none() || content == wanted => {
+        (State::File { content, .. }, State::File { content: wanted, meta })
+            if wanted.is_none() || content == wanted =>
+        {
             ("change mode or owner of", host.set_meta(path, meta))
         }
         (State::Directory { .. }, State::Link { .. } | State::File { .. } | State::HardLink { .. }) => {
@@ -94,7 +93,9 @@ fn put_path(host: &Host, path: &str, before: &State, after: &State) -> Result<()
             host.remove_file(path).map_err(|error| refused(host, "remove", path, error))?;
             return put_path(host, path, &State::Absent, after);
         }
-        (_, State::File { content, meta }) => ("write", write_file(host, path, before, content.as_ref().map(|bytes| bytes.0.as_slice()), meta)),
+        (_, State::File { content, meta }) => {
+            ("write", write_file(host, path, before, content.as_ref().map(|bytes| bytes.0.as_slice()), meta))
+        }
         (_, State::Link { target, uid, gid }) => {
             ("link", host.make_link(path, target, *uid, *gid, *before == State::Absent))
         }

@@ -1,9 +1,8 @@
 //! Comparing a resource with a state: before a change (has somebody else been here?), after it, and before undoing it.
 
 use crate::host::Host;
+use crate::host::hashes::{Algorithm, digest};
 use luthier_protocol::change::{Meta, Resource, State};
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::io;
 
 /// What a change left behind, without the bytes: enough to know one's own work again.
@@ -33,12 +32,7 @@ pub fn written(state: &State) -> Written {
 
 /// Lower-case hexadecimal SHA-256.
 pub fn sha256(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    digest(bytes, Algorithm::Sha256)
 }
 
 /// `None` when the resource is as expected, otherwise what was found instead, for people.
@@ -62,15 +56,13 @@ fn path_found(host: &Host, path: &str, expected: &Written) -> io::Result<Option<
         return Ok(if same { None } else { Some(format!("no hard link to {target}")) });
     }
     let stat = host.lstat(path)?;
-    let now = host.state(path, expected.sha256.is_some())?;
+    let now = host.state(path, false)?;
     let mtime = stat.map(|stat| stat.mtime_ns);
     let same = match (&now, &expected.state) {
-        (State::File { content, meta }, State::File { meta: wanted, .. }) => {
-            let bytes = match (content, &expected.sha256) {
-                (Some(bytes), Some(hash)) => sha256(&bytes.0) == *hash,
-                _ => true,
-            };
-            if !bytes {
+        (State::File { meta, .. }, State::File { meta: wanted, .. }) => {
+            if let Some(hash) = &expected.sha256
+                && host.digest(path, Algorithm::Sha256)? != *hash
+            {
                 return Ok(Some("other content".to_owned()));
             }
             same_meta(meta, wanted, mtime)

@@ -12,14 +12,17 @@ pub fn entries(change: &Change) -> Vec<DiffEntry> {
     let resource = change.resource.label().to_owned();
     let entry = |before: Value, after: Value| DiffEntry { before, after, resource: resource.clone() };
     let mut entries = Vec::new();
-    if let (Some(before), Some(after)) = (content(&change.before, &change.after), content(&change.after, &change.before))
+    if let (Some(before), Some(after)) =
+        (content(&change.before, &change.after), content(&change.after, &change.before))
         && before != after
     {
         let (before, after) = (text(before), text(after));
         entries.push(entry(before.into(), after.into()));
     }
     match (&change.before, &change.after) {
-        (State::Value(before), State::Value(after)) => entries.push(entry(format!("{before}\n").into(), format!("{after}\n").into())),
+        (State::Value(before), State::Value(after)) => {
+            entries.push(entry(format!("{before}\n").into(), format!("{after}\n").into()))
+        }
         (_, State::Run(run)) => {
             let line = if change.resource.label().is_empty() { run.argv.join(" ") } else { resource.clone() };
             entries.push(entry("".into(), format!("{line}\n").into()));

@@ -12,7 +12,7 @@ mod undo;
 mod tests;
 
 pub use apply::{Limits, apply, run};
-pub use compare::{Written, describe, found, same_setting, sha256, written};
+pub use compare::{Written, describe, sha256, written};
 pub use diff::entries;
 pub use error::ChangeError;
 pub use undo::{Undoing, UndoneHow, take_back, undo};

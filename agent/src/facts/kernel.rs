@@ -100,16 +100,13 @@ fn config(probe: &mut Probe<'_>, release: Option<&str>) -> Option<BTreeMap<Strin
     }
     let packed = "/proc/config.gz";
     match probe.host.read(packed) {
-        Ok(bytes) => {
-            let mut text = String::new();
-            match GzDecoder::new(bytes.as_slice()).take(CONFIG_LIMIT).read_to_string(&mut text) {
-                Ok(_) => Some(options(&text)),
-                Err(error) => {
-                    probe.note("kernel.config", packed, &format!("unpacking failed: {error}"));
-                    None
-                }
+        Ok(bytes) => match unpack(&bytes) {
+            Ok(found) => Some(found),
+            Err(error) => {
+                probe.note("kernel.config", packed, &format!("unpacking failed: {error}"));
+                None
             }
-        }
+        },
         Err(_) => {
             probe.note("kernel.config", packed, "no such file, nor /boot/config-RELEASE");
             None
@@ -117,14 +114,58 @@ fn config(probe: &mut Probe<'_>, release: Option<&str>) -> Option<BTreeMap<Strin
     }
 }
 
-fn options(text: &str) -> BTreeMap<String, String> {
-    let mut found: BTreeMap<String, String> = OPTIONS.iter().map(|name| ((*name).to_owned(), "n".to_owned())).collect();
-    for line in text.lines().filter(|line| line.starts_with("CONFIG_")) {
-        if let Some((name, value)) = line.split_once('=')
-            && let Some(slot) = found.get_mut(name)
-        {
-            *slot = value.trim_matches('"').to_owned();
+/// The options of a packed file, unpacked piece by piece and no further than the last one sought.
+fn unpack(bytes: &[u8]) -> std::io::Result<BTreeMap<String, String>> {
+    let mut found = unset();
+    let mut unpacked = GzDecoder::new(bytes).take(CONFIG_LIMIT);
+    let mut buffer = vec![0; 32 * 1024];
+    let mut kept = 0;
+    let mut seen = 0;
+    loop {
+        if kept == buffer.len() {
+            return Err(std::io::Error::other("a line is too long"));
         }
+        let count = unpacked.read(buffer.get_mut(kept..).unwrap_or_default())?;
+        let filled = kept + count;
+        let ready = if count == 0 { filled } else { last_line(buffer.get(..filled).unwrap_or_default()) };
+        let text = String::from_utf8_lossy(buffer.get(..ready).unwrap_or_default());
+        seen += text.lines().filter(|line| option(line, &mut found)).count();
+        if count == 0 || seen == OPTIONS.len() {
+            return Ok(found);
+        }
+        buffer.copy_within(ready..filled, 0);
+        kept = filled - ready;
+    }
+}
+
+/// Where the last whole line ends.
+fn last_line(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |position| position + 1)
+}
+
+/// Takes a line's value; whether the line is about an option sought, set or not.
+fn option(line: &str, found: &mut BTreeMap<String, String>) -> bool {
+    if let Some(name) = line.strip_prefix("# ").and_then(|line| line.strip_suffix(" is not set")) {
+        return found.contains_key(name);
+    }
+    if let Some((name, value)) = line.split_once('=')
+        && let Some(slot) = found.get_mut(name)
+    {
+        *slot = value.trim_matches('"').to_owned();
+        return true;
+    }
+    false
+}
+
+/// Every option as if it were not set.
+fn unset() -> BTreeMap<String, String> {
+    OPTIONS.iter().map(|name| ((*name).to_owned(), "n".to_owned())).collect()
+}
+
+fn options(text: &str) -> BTreeMap<String, String> {
+    let mut found = unset();
+    for line in text.lines() {
+        option(line, &mut found);
     }
     found
 }
@@ -159,5 +200,17 @@ mod tests {
         assert_eq!(kernel["config"]["CONFIG_NUMA"], "n");
         assert_eq!(kernel["cmdline"], Value::Null);
         assert!(errors.iter().any(|error| error.key == "kernel.cmdline" && error.reason == "no such file"));
+    }
+
+    #[test]
+    fn packed_build_options() {
+        let mut text: String = (0..5000).map(|number| format!("CONFIG_OPTION_{number}=y\n")).collect();
+        text.push_str("CONFIG_KSM=y\n# CONFIG_NUMA is not set\nCONFIG_KVM=m");
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packer, text.as_bytes()).unwrap();
+        let packed = packer.finish().unwrap();
+        let found = unpack(&packed).unwrap();
+        assert_eq!((&*found["CONFIG_KSM"], &*found["CONFIG_NUMA"], &*found["CONFIG_KVM"]), ("y", "n", "m"));
+        assert!(unpack(&packed[..packed.len() / 2]).is_err());
     }
 }

@@ -28,7 +28,7 @@ pub mod ansible;
 #[cfg(test)]
 mod tests;
 
-pub use gather::{UnknownFact, gather};
+pub use gather::gather;
 
 use crate::host::Host;
 use luthier_protocol::Value;
@@ -45,7 +45,7 @@ pub trait FactSource: Sync {
 /// A value that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FactError {
-    /// Dotted key (`numa.nodes[1].free_kib`).
+    /// Dotted key (`thp.enabled`); `numa.nodes[].free_kib` is given once for the first node it is missing of.
     pub key: String,
     /// The file.
     pub path: String,

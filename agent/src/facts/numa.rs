@@ -33,11 +33,7 @@ impl FactSource for Numa {
             }
         };
         let with_memory = probe.quiet(&format!("{NODES}/has_memory")).and_then(CpuSet::from_list);
-        let nodes = nodes
-            .into_iter()
-            .zip(0..)
-            .map(|((id, cpus), row)| node(&mut probe, id, cpus, row, with_memory.as_ref()))
-            .collect();
+        let nodes = nodes.into_iter().map(|(id, cpus)| node(&mut probe, id, cpus, with_memory.as_ref())).collect();
         let numa = luthier_protocol::facts::Numa { supported: true, balancing, nodes };
         serde_json::to_value(numa).unwrap_or_default()
     }
@@ -54,8 +50,8 @@ pub fn node_cpus(probe: &mut Probe<'_>) -> Option<Vec<(u32, Option<CpuSet>)>> {
     Some(nodes.collect())
 }
 
-fn node(probe: &mut Probe<'_>, id: u32, cpus: Option<CpuSet>, row: usize, with_memory: Option<&CpuSet>) -> Node {
-    let key = |name: &str| format!("numa.nodes[{row}].{name}");
+fn node(probe: &mut Probe<'_>, id: u32, cpus: Option<CpuSet>, with_memory: Option<&CpuSet>) -> Node {
+    let key = |name: &str| format!("numa.nodes[].{name}");
     let folder = format!("{NODES}/node{id}");
     if cpus.is_none() {
         probe.note(&key("cpus"), &format!("{folder}/cpumap"), "no such file");

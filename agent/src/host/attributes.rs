@@ -36,7 +36,7 @@ impl<'a> Attributes<'a> {
         self.fill(path, LIMIT, 1)?.map_err(|_| io::Error::other("it is not text"))
     }
 
-    /// The beginning of a file, at least `length` bytes where it is that long.
+    /// The beginning of a file, `length` bytes where it is that long.
     pub fn head(&mut self, path: &str, length: usize) -> io::Result<&str> {
         self.fill(path, length, 1)?.map_err(|_| io::Error::other("it is not text"))
     }
@@ -49,7 +49,8 @@ impl<'a> Attributes<'a> {
             if used == self.buffer.len() {
                 self.buffer.resize(used * 2, 0);
             }
-            let space = self.buffer.get_mut(used..).unwrap_or_default();
+            let end = self.buffer.len().min(limit);
+            let space = self.buffer.get_mut(used..end).unwrap_or_default();
             match file.read(space) {
                 Ok(0) => break,
                 Ok(count) => {
@@ -62,7 +63,13 @@ impl<'a> Attributes<'a> {
                 Err(error) => return Err(error),
             }
         }
-        let bytes = self.buffer.get(..used).unwrap_or_default();
+        let mut bytes = self.buffer.get(..used).unwrap_or_default();
+        if let Err(error) = std::str::from_utf8(bytes)
+            && error.error_len().is_none()
+        {
+            // The limit cut a letter in two.
+            bytes = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        }
         Ok(std::str::from_utf8(bytes).map(str::trim))
     }
 }
@@ -82,7 +89,9 @@ mod tests {
         let mut attributes = Attributes::new(&host);
         assert_eq!(attributes.file("/long").unwrap().len(), 100_000);
         assert_eq!(attributes.text("/short").unwrap(), "7");
-        assert!(attributes.head("/long", 5000).unwrap().len() < 100_000);
+        assert_eq!(attributes.head("/long", 5000).unwrap().len(), 5000);
+        std::fs::write(root.path().join("letters"), "éé").unwrap();
+        assert_eq!(attributes.head("/letters", 3).unwrap(), "é");
         assert_eq!(attributes.text("/none").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -19,7 +19,9 @@ impl Host {
         let names = self.list(if folder.is_empty() { "/" } else { folder }).unwrap_or_default();
         names.iter().any(|name| {
             let hidden = name.starts_with('.') && !part.starts_with('.');
-            !hidden && is_match(part.as_bytes(), name.as_bytes()) && self.leads_somewhere(&format!("{folder}/{name}"), rest)
+            !hidden
+                && is_match(part.as_bytes(), name.as_bytes())
+                && self.leads_somewhere(&format!("{folder}/{name}"), rest)
         })
     }
 }

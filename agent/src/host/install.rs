@@ -58,9 +58,20 @@ mod tests {
         }
         fs::write(folder.path().join("notes"), "not ours").unwrap();
         prune(folder.path()).unwrap();
-        let mut left: Vec<String> =
-            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<String> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         left.sort();
-        assert_eq!(left, [format!("{:064x}", 0), format!("{:064x}", 1), format!("{:064x}", 2), format!("{:064x}", 3), "notes".into()]);
+        assert_eq!(
+            left,
+            [
+                format!("{:064x}", 0),
+                format!("{:064x}", 1),
+                format!("{:064x}", 2),
+                format!("{:064x}", 3),
+                "notes".into()
+            ]
+        );
     }
 }

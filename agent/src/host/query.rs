@@ -48,12 +48,7 @@ impl Host {
     }
 
     /// Run a program on a private temporary file that holds `content`; `argv` makes the command line from its path.
-    pub fn query_on(
-        &self,
-        content: &[u8],
-        mode: u32,
-        argv: impl FnOnce(&str) -> Vec<String>,
-    ) -> io::Result<Answer> {
+    pub fn query_on(&self, content: &[u8], mode: u32, argv: impl FnOnce(&str) -> Vec<String>) -> io::Result<Answer> {
         let scratch = Scratch::new(content, mode)?;
         self.query(&argv(&scratch.0.to_string_lossy()))
     }

@@ -17,11 +17,6 @@ pub fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Effective group id of this process.
-pub fn gid() -> u32 {
-    rustix::process::getegid().as_raw()
-}
-
 /// This process's id.
 pub fn pid() -> u32 {
     std::process::id()
@@ -70,6 +65,7 @@ impl Host {
     /// Name of the user this process works as; the number where `/etc/passwd` does not know it.
     pub fn own_user(&self) -> String {
         let uid = uid();
-        self.account_of(uid).map_or_else(|| if uid == 0 { "root".to_owned() } else { uid.to_string() }, |account| account.name)
+        self.account_of(uid)
+            .map_or_else(|| if uid == 0 { "root".to_owned() } else { uid.to_string() }, |account| account.name)
     }
 }

@@ -145,7 +145,8 @@ impl Host {
 /// Make something under a temporary name, then move it to its place.
 fn place(target: &Path, fresh: bool, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let temporary = temporary_beside(target)?;
-    let result = make(&temporary).and_then(|()| if fresh { move_fresh(&temporary, target) } else { fs::rename(&temporary, target) });
+    let result = make(&temporary)
+        .and_then(|()| if fresh { move_fresh(&temporary, target) } else { fs::rename(&temporary, target) });
     if result.is_err() {
         // Whichever of the two it is; the first error is the one to tell.
         let _ = fs::remove_file(&temporary).or_else(|_| fs::remove_dir(&temporary));
@@ -169,7 +170,9 @@ fn move_fresh(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn temporary_beside(target: &Path) -> io::Result<PathBuf> {
-    let folder = target.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a path that can be replaced"))?;
+    let folder = target
+        .parent()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a path that can be replaced"))?;
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     Ok(folder.join(format!("{TEMPORARY}{}-{number}", std::process::id())))
 }

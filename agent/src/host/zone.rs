@@ -71,11 +71,8 @@ impl Rule {
         let (year, _, _) = date((moment + self.standard).div_euclid(86_400));
         let begins = summer.begins.local(year) - self.standard;
         let ends = summer.ends.local(year) - summer.offset;
-        let in_summer = if begins < ends {
-            (begins..ends).contains(&moment)
-        } else {
-            !(ends..begins).contains(&moment)
-        };
+        let in_summer =
+            if begins < ends { (begins..ends).contains(&moment) } else { !(ends..begins).contains(&moment) };
         if in_summer { summer.offset } else { self.standard }
     }
 }

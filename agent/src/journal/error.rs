@@ -32,7 +32,9 @@ pub enum JournalError {
         reason: String,
     },
     /// The original does not fit.
-    #[error("cannot journal {resource}: its original of {size} bytes is too large to keep (limit {limit}), so the change could not be undone")]
+    #[error(
+        "cannot journal {resource}: its original of {size} bytes is too large to keep (limit {limit}), so the change could not be undone"
+    )]
     TooLarge {
         /// Path.
         resource: String,

@@ -49,7 +49,8 @@ impl JournalFile {
     /// Read a transaction. A torn last record is ignored.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let read = |source| JournalError::Read { path: path.display().to_string(), source };
-        let format = |reason: &str| JournalError::Format { path: path.display().to_string(), reason: reason.to_owned() };
+        let format =
+            |reason: &str| JournalError::Format { path: path.display().to_string(), reason: reason.to_owned() };
         let mut log = Log::open(path).map_err(read)?;
         let head = log.read_at(0, HEADER as usize).map_err(read)?;
         if head != v1::header() {
@@ -143,7 +144,11 @@ impl JournalFile {
             (Some(ChangeState::Intended), ChangeState::Done) => Record::Done { number },
             (Some(ChangeState::Intended | ChangeState::Done), ChangeState::Undone) => Record::Undone { number },
             (found, wanted) => {
-                return Err(JournalError::Transition { number, found: found.map_or("unknown", word), wanted: word(wanted) });
+                return Err(JournalError::Transition {
+                    number,
+                    found: found.map_or("unknown", word),
+                    wanted: word(wanted),
+                });
             }
         };
         self.append(&record)?;
@@ -170,8 +175,8 @@ impl JournalFile {
     pub fn mend(&mut self) -> Result<(), JournalError> {
         let path = self.log.path().to_path_buf();
         let mut offset = HEADER;
-        while let Some((_, next)) =
-            record_at(&mut self.log, offset).map_err(|source| JournalError::Read { path: path.display().to_string(), source })?
+        while let Some((_, next)) = record_at(&mut self.log, offset)
+            .map_err(|source| JournalError::Read { path: path.display().to_string(), source })?
         {
             offset = next;
         }

@@ -60,8 +60,7 @@ pub(super) fn prune(folder: &Path, host: &HostName) -> Result<(), JournalError> 
         }
         let path = folder.join(name);
         if JournalFile::open(&path).and_then(|mut file| file.lock()).unwrap_or(true) {
-            log::remove(&path)
-                .map_err(|source| JournalError::Write { path: path.display().to_string(), source })?;
+            log::remove(&path).map_err(|source| JournalError::Write { path: path.display().to_string(), source })?;
         }
     }
     Ok(())
@@ -70,8 +69,8 @@ pub(super) fn prune(folder: &Path, host: &HostName) -> Result<(), JournalError> 
 /// Names and lengths of the files of one host, or of all, oldest first.
 fn names(folder: &Path, host: Option<&HostName>) -> Result<Vec<(String, u64)>, JournalError> {
     let wanted = host.map(|host| format!("-{}-", mark(host)));
-    let files = log::files_in(folder)
-        .map_err(|source| JournalError::Read { path: folder.display().to_string(), source })?;
+    let files =
+        log::files_in(folder).map_err(|source| JournalError::Read { path: folder.display().to_string(), source })?;
     Ok(files
         .into_iter()
         .filter(|(name, _)| name.ends_with(SUFFIX) && wanted.as_ref().is_none_or(|wanted| name.contains(wanted)))

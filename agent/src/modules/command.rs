@@ -193,7 +193,10 @@ mod tests {
     #[test]
     fn a_line_splits_as_in_python() {
         let split = |line: &str| words(line);
-        assert_eq!(split("a 'b c' \"d \\\" e\" f\\ g ''"), Ok(vec!["a".into(), "b c".into(), "d \" e".into(), "f g".into(), String::new()]));
+        assert_eq!(
+            split("a 'b c' \"d \\\" e\" f\\ g ''"),
+            Ok(vec!["a".into(), "b c".into(), "d \" e".into(), "f g".into(), String::new()])
+        );
         assert_eq!(split("x \"a\\n\""), Ok(vec!["x".into(), "a\\n".into()]));
         assert!(split("'open").is_err());
     }

@@ -21,14 +21,17 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 const PARAMS: &[ParamSpec] = &[
-    param("src", ParamKind::Path, "File or directory to copy: on the controller, or on the host with `remote_src`.").end(),
+    param("src", ParamKind::Path, "File or directory to copy: on the controller, or on the host with `remote_src`.")
+        .end(),
     param("content", ParamKind::Raw, "The content itself; mappings and lists are written as JSON.").end(),
     param("dest", ParamKind::Path, "Where to put it; a directory keeps the source's name.").required().end(),
     BACKUP,
     param("force", ParamKind::Bool, "Replace a file with other content.").default("true").end(),
     param("remote_src", ParamKind::Bool, "The source is on the host.").default("false").end(),
     param("follow", ParamKind::Bool, "Write to what a link at the destination leads to.").default("false").end(),
-    param("local_follow", ParamKind::Bool, "Copy what links in the source lead to, not the links.").default("true").end(),
+    param("local_follow", ParamKind::Bool, "Copy what links in the source lead to, not the links.")
+        .default("true")
+        .end(),
     param("directory_mode", ParamKind::Raw, "Mode of directories that are made on the way.").end(),
     param("checksum", ParamKind::Str, "SHA-1 that the content must have.").end(),
     param("decrypt", ParamKind::Bool, "Decrypt a vaulted source on the controller.").default("true").end(),
@@ -69,7 +72,6 @@ static SPEC: ModuleSpec = Spec {
     one_of: &[Cow::Borrowed(texts!["src", "content"])],
     example: "- copy:\n    content: \"options kvm_intel nested=1\\n\"\n    dest: /etc/modprobe.d/kvm.conf\n    mode: '0644'\n",
     returns: RETURNS,
-    ..Spec::NONE
 }
 .end();
 

@@ -16,16 +16,12 @@ const DEEPEST: usize = 100;
 /// The changes that make the destination hold everything the source holds. Nothing is removed there.
 ///
 /// As with Ansible, `owner` and `group` apply to all of the copy and `mode` to its top only; the rest keeps the source's.
-pub(super) fn changes(
-    host: &Host,
-    params: &Params,
-    src: &str,
-    attributes: &Attributes,
-) -> Result<Wanted, ModuleError> {
+pub(super) fn changes(host: &Host, params: &Params, src: &str, attributes: &Attributes) -> Result<Wanted, ModuleError> {
     let dest = host.absolute(&params.dest);
     let into = params.src.as_deref().is_some_and(|src| src.ends_with('/'));
     let top = if into { dest.trim_end_matches('/').to_owned() } else { join(&dest, base_name(src)) };
-    let mut changes = placement::missing_directories(host, crate::host::paths::parent(&top), &attributes.without_mode())?;
+    let mut changes =
+        placement::missing_directories(host, crate::host::paths::parent(&top), &attributes.without_mode())?;
     let tree = Tree { host, params, attributes: attributes.without_mode() };
     tree.directory(src.trim_end_matches('/'), &top, &mut changes, 0)?;
     top_attributes(host, &dest, &top, attributes, &mut changes)?;

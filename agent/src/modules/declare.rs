@@ -138,10 +138,13 @@ pub(super) const OWNER: ParamSpec = param("owner", ParamKind::Str, "User name or
 /// `group`.
 pub(super) const GROUP: ParamSpec = param("group", ParamKind::Str, "Group name or id that shall own it.").end();
 /// `attributes`.
-pub(super) const ATTRIBUTES: ParamSpec =
-    param("attributes", ParamKind::Str, "Inode flags as for chattr; refused when given, since they cannot be undone safely.")
-        .also(texts!["attr"])
-        .end();
+pub(super) const ATTRIBUTES: ParamSpec = param(
+    "attributes",
+    ParamKind::Str,
+    "Inode flags as for chattr; refused when given, since they cannot be undone safely.",
+)
+.also(texts!["attr"])
+.end();
 /// `seuser`.
 pub(super) const SEUSER: ParamSpec = selinux("seuser", "SELinux user; without effect where SELinux is off.");
 /// `serole`.
@@ -159,9 +162,12 @@ pub(super) const BACKUP: ParamSpec =
         .default("false")
         .end();
 /// `validate`.
-pub(super) const VALIDATE: ParamSpec =
-    param("validate", ParamKind::Str, "Command that checks the new content before it is put in place; `%s` is its path.")
-        .end();
+pub(super) const VALIDATE: ParamSpec = param(
+    "validate",
+    ParamKind::Str,
+    "Command that checks the new content before it is put in place; `%s` is its path.",
+)
+.end();
 
 const fn selinux(name: &'static str, doc: &'static str) -> ParamSpec {
     param(name, ParamKind::Str, doc).end()

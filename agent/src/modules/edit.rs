@@ -5,8 +5,8 @@ use super::ownership::Attributes;
 use super::pattern::latin1;
 use super::placement::{self, Birth, NewContent};
 use super::{ModuleError, Wanted};
-use crate::host::{Host, Stat};
 use crate::host::paths::parent;
+use crate::host::{Host, Stat};
 use luthier_protocol::Map;
 
 /// The outcome of an edit.

@@ -59,8 +59,7 @@ fn replacement(job: &Job<'_>, found: Form, src: &str) -> Result<Vec<Change>, Mod
     let who = job.host.who();
     // With links followed, owner and group are meant for what the link leads to.
     let (uid, gid) = if job.follow { (None, None) } else { (job.attributes.uid, job.attributes.gid) };
-    let after =
-        State::Link { target: src.to_owned(), uid: uid.unwrap_or(who.uid), gid: gid.unwrap_or(who.gid) };
+    let after = State::Link { target: src.to_owned(), uid: uid.unwrap_or(who.uid), gid: gid.unwrap_or(who.gid) };
     let mut changes = Vec::new();
     if found == Form::Directory {
         changes.push(change(path, before, State::Absent, Reversal::Yes, true));

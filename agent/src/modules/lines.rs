@@ -60,8 +60,8 @@ pub(super) fn place_line(lines: &mut Vec<String>, line: &Line<'_>, first: bool) 
     };
     // With `firstmatch` the search for the line itself ends where its place is found.
     let end = anchor.filter(|_| first).unwrap_or(lines.len());
-    let exact = lines.iter().take(end).enumerate().filter(|(_, candidate)| bare(candidate) == text).last();
-    if let Some((index, _)) = exact {
+    let exact = lines.iter().take(end).rposition(|candidate| bare(candidate) == text);
+    if let Some(index) = exact {
         return Ok(replace(lines, index, &text));
     }
     if line.backrefs {

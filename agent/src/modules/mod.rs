@@ -3,6 +3,7 @@
 
 mod answer;
 mod command;
+mod blockinfile;
 mod copy;
 mod copy_tree;
 mod declare;
@@ -24,11 +25,12 @@ mod setup;
 mod shell;
 mod pattern;
 mod pattern_translate;
-mod placement;
-mod put;
+mod replace;
 mod setting;
 mod slurp;
 mod stat;
+#[cfg(test)]
+mod stories;
 mod sysctl;
 mod sysfs;
 mod template;
@@ -138,10 +140,12 @@ pub static ALL: &[&dyn Module] = &[
     &shell::Shell,
     &slurp::Slurp,
     &stat::Stat,
+    &blockinfile::BlockInFile,
     &copy::Copy,
     &file::File,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
+    &replace::Replace,
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,

@@ -45,7 +45,8 @@ impl Attributes {
         if asked.selinux && matches!(host.stat(SELINUX), Ok(Some(_))) {
             return Err(ModuleError::new("SELinux contexts cannot be set by this module, and SELinux is on here"));
         }
-        let mode = asked.mode.filter(|value| !value.is_null()).map(Mode::parse).transpose().map_err(ModuleError::new)?;
+        let mode =
+            asked.mode.filter(|value| !value.is_null()).map(Mode::parse).transpose().map_err(ModuleError::new)?;
         let uid = asked.owner.map(|name| user(host, name)).transpose()?;
         let gid = asked.group.map(|name| group(host, name)).transpose()?;
         Ok(Self { mode, uid, gid, umask: host.who().umask })

@@ -44,7 +44,8 @@ pub(super) fn bytes(text: &str) -> Vec<u8> {
 impl Pattern {
     /// Translate and compile.
     pub(super) fn new(source: &str, over: Over, flags: Flags) -> Result<Self, ModuleError> {
-        let refused = |why: String| ModuleError::new(format!("cannot understand the regular expression {source}: {why}"));
+        let refused =
+            |why: String| ModuleError::new(format!("cannot understand the regular expression {source}: {why}"));
         let source_text = match over {
             Over::Bytes => latin1(source.as_bytes()),
             Over::Text => source.to_owned(),
@@ -168,7 +169,8 @@ fn push(parts: &mut Vec<Part>, c: char) {
 
 /// `\0`, `\07` and three octal digits are a character; otherwise at most two digits are a group.
 fn numbered(digits: &str) -> Vec<Part> {
-    let octal = digits.starts_with('0') || (digits.len() == 3 && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit)));
+    let octal =
+        digits.starts_with('0') || (digits.len() == 3 && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit)));
     let (used, tail) = digits.split_at(digits.len().min(if octal { 3 } else { 2 }));
     let mut parts = Vec::new();
     if octal {
@@ -216,6 +218,7 @@ mod tests {
             (r"[[a]", "[", true),
             (r"a{,2}b", "aab", true),
             (r"a{b", "a{b", true),
+            (r"^a{,}$", "aaa", true),
             (r"\<x\>", "<x>", true),
             (r"^\s*#?\s*key\b", "  # key=1", true),
             (r"\w", "é", false),
@@ -229,6 +232,8 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
         }
+        let word = Pattern::new(r"\bé\b", Over::Text, Flags::default()).unwrap();
+        assert!(word.is_match("un é.").unwrap() && !word.is_match("né").unwrap());
         for bad in [r"(", r"[a", r"\y", r"*"] {
             assert!(Pattern::new(bad, Over::Text, Flags::default()).is_err(), "{bad}");
         }
@@ -237,9 +242,8 @@ mod tests {
     #[test]
     fn replacements_take_groups_and_escapes() {
         let pattern = Pattern::new(r"(?P<k>\w+)=(\d)?", Over::Text, Flags::default()).unwrap();
-        let replaced = |template: &str, text: &str| {
-            pattern.replace_all(text, &Template::new(template).unwrap()).unwrap()
-        };
+        let replaced =
+            |template: &str, text: &str| pattern.replace_all(text, &Template::new(template).unwrap()).unwrap();
         assert_eq!(replaced(r"\g<k>:\2;\g<1>0\t", "a=1 b="), ("a:1;a0\t b:;b0\t".to_owned(), 2));
         assert_eq!(replaced(r"\\\&\101", "a=1"), (r"\\&A".to_owned(), 1));
         assert!(Template::new(r"\q").is_err());

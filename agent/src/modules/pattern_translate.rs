@@ -6,6 +6,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 const WORD: &str = "A-Za-z0-9_";
+const WORD_CLASS: &str = "[A-Za-z0-9_]";
 
 /// The pattern in the engine's dialect, or why it is none.
 pub(super) fn translate(source: &str, over: Over, flags: Flags) -> Result<String, String> {
@@ -59,7 +60,7 @@ impl Reader<'_> {
         let closed = self.rest.clone().nth(ahead.chars().count()) == Some('}');
         let (least, most) = ahead.split_once(',').unwrap_or((&ahead, &ahead));
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if !closed || !digits(least) || !digits(most) || (least.is_empty() && (most.is_empty() || !ahead.contains(','))) {
+        if !closed || !digits(least) || !digits(most) || (least.is_empty() && !ahead.contains(',')) {
             self.literal('{');
             return;
         }
@@ -110,18 +111,9 @@ impl Reader<'_> {
     fn escape(&mut self) -> Result<(), String> {
         let Some(c) = self.rest.next() else { return Err("it ends in a backslash".to_owned()) };
         match c {
-            'A' | 'B' if c == 'A' || self.over == Over::Text => {
-                self.out.push('\\');
-                self.out.push(c);
-            }
+            'A' => self.out.push_str(r"\A"),
             'Z' => self.out.push_str(r"\z"),
-            'b' if self.over == Over::Text => self.out.push_str(r"\b"),
-            'b' => {
-                let _ = write!(self.out, "(?:(?<=[{WORD}])(?![{WORD}])|(?<![{WORD}])(?=[{WORD}]))");
-            }
-            'B' => {
-                let _ = write!(self.out, "(?:(?<=[{WORD}])(?=[{WORD}])|(?<![{WORD}])(?![{WORD}]))");
-            }
+            'b' | 'B' => self.boundary(c == 'b'),
             'd' | 'D' | 'w' | 'W' | 's' | 'S' => self.set(c),
             '1'..='9' => self.back_reference(c),
             _ => {
@@ -130,6 +122,16 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The engine is built without the tables for its own `\b`; looking to both sides says the same.
+    fn boundary(&mut self, wanted: bool) {
+        let word = match self.over {
+            Over::Text => r"\w",
+            Over::Bytes => WORD_CLASS,
+        };
+        let (one, other) = if wanted { ("!", "=") } else { ("=", "!") };
+        let _ = write!(self.out, "(?:(?<={word})(?{one}{word})|(?<!{word})(?{other}{word}))");
     }
 
     /// A predefined set; over bytes it is ASCII's.
@@ -153,7 +155,8 @@ impl Reader<'_> {
         let mut digits = String::from(first);
         digits.extend(self.rest.next_if(char::is_ascii_digit));
         let octal = |digit: &char| ('0'..='7').contains(digit);
-        if digits.len() == 2 && digits.chars().all(|digit| octal(&digit))
+        if digits.len() == 2
+            && digits.chars().all(|digit| octal(&digit))
             && let Some(third) = self.rest.next_if(|c| octal(c))
         {
             digits.push(third);

@@ -21,14 +21,7 @@ pub(super) enum Birth {
 
 /// One change of a path that takes effect at once.
 pub(super) fn change(path: &str, before: State, after: State, revert: Reversal, converges: bool) -> Change {
-    Change {
-        resource: Resource::Path(path.to_owned()),
-        before,
-        after,
-        scope: Scope::Live,
-        converges,
-        revert,
-    }
+    Change { resource: Resource::Path(path.to_owned()), before, after, scope: Scope::Live, converges, revert }
 }
 
 /// What is at the path now, with a file's content unless it is too large to be kept.
@@ -56,12 +49,7 @@ pub(super) fn new_directory(host: &Host, path: &str) -> Meta {
     let who = host.who();
     let inherited = inherited_group(host, path);
     let set_group_id = if inherited.is_some() { 0o2000 } else { 0 };
-    Meta {
-        mode: (0o777 & !who.umask) | set_group_id,
-        uid: who.uid,
-        gid: inherited.unwrap_or(who.gid),
-        times: None,
-    }
+    Meta { mode: (0o777 & !who.umask) | set_group_id, uid: who.uid, gid: inherited.unwrap_or(who.gid), times: None }
 }
 
 /// The group that the nearest directory above passes on, if it does.
@@ -180,10 +168,8 @@ fn backup_of(host: &Host, path: &str) -> Result<Change, ModuleError> {
     let stat = stat.ok_or_else(|| ModuleError::new(format!("cannot back up {path}: the link leads nowhere")))?;
     let content = host.read(path).map_err(failed_to("read", path))?;
     let now = host.local(host.now_ns().div_euclid(1_000_000_000));
-    let stamp = format!(
-        "{:04}-{:02}-{:02}@{:02}:{:02}:{:02}~",
-        now.year, now.month, now.day, now.hour, now.minute, now.second
-    );
+    let stamp =
+        format!("{:04}-{:02}-{:02}@{:02}:{:02}:{:02}~", now.year, now.month, now.day, now.hour, now.minute, now.second);
     let name = format!("{path}.{}.{stamp}", host.who().pid);
     let mut meta = stat.meta();
     meta.times = Some(Times { atime_ns: stat.atime_ns, mtime_ns: stat.mtime_ns });

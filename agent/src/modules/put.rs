@@ -113,11 +113,7 @@ fn destination(host: &Host, put: &Put<'_>) -> Result<String, ModuleError> {
 }
 
 /// Directories to make first: only below a destination that was named as a directory.
-fn missing(
-    host: &Host,
-    put: &Put<'_>,
-    dest: &str,
-) -> Result<Vec<luthier_protocol::change::Change>, ModuleError> {
+fn missing(host: &Host, put: &Put<'_>, dest: &str) -> Result<Vec<luthier_protocol::change::Change>, ModuleError> {
     let folder = parent(dest);
     if exists(host, folder)? {
         return Ok(Vec::new());
@@ -141,11 +137,7 @@ fn same(host: &Host, dest: &str, present: Option<&Stat>, content: &Content) -> R
     }
 }
 
-fn attributes(
-    host: &Host,
-    dest: &str,
-    put: &Put<'_>,
-) -> Result<Option<luthier_protocol::change::Change>, ModuleError> {
+fn attributes(host: &Host, dest: &str, put: &Put<'_>) -> Result<Option<luthier_protocol::change::Change>, ModuleError> {
     placement::attributes_change(host, dest, put.attributes, None)
 }
 

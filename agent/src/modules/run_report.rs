@@ -11,12 +11,7 @@ use luthier_protocol::task::Revert;
 use luthier_protocol::{Map, Value};
 use std::borrow::Cow;
 
-const fn param(
-    name: &'static str,
-    kind: ParamKind,
-    default: Option<&'static str>,
-    doc: &'static str,
-) -> ParamSpec {
+const fn param(name: &'static str, kind: ParamKind, default: Option<&'static str>, doc: &'static str) -> ParamSpec {
     let default = match default {
         Some(text) => Some(Cow::Borrowed(text)),
         None => None,
@@ -37,7 +32,8 @@ pub const CMD: ParamSpec = param("cmd", ParamKind::Str, None, "The command as on
 /// The free-form text.
 pub const RAW: ParamSpec = param("_raw_params", ParamKind::Str, None, "The command as the task's free-form text.");
 /// The command as words.
-pub const ARGV: ParamSpec = param("argv", ParamKind::List, None, "The command as a list of words, which nothing splits or expands.");
+pub const ARGV: ParamSpec =
+    param("argv", ParamKind::List, None, "The command as a list of words, which nothing splits or expands.");
 /// Working directory.
 pub const CHDIR: ParamSpec = param("chdir", ParamKind::Path, None, "Directory to run in.");
 /// Condition.
@@ -104,7 +100,9 @@ pub fn wanted(host: &Host, request: &Request<'_>, argv: Vec<String>, cmd: Value)
     let (undo, revert) = match request.revert {
         Revert::Command(line) => (Some(line.clone()), Reversal::Yes),
         Revert::Never => (None, Reversal::No("the task says `revert: none`".to_owned())),
-        Revert::Unsaid => (None, Reversal::No("a command cannot be undone unless the task's `revert:` says how".to_owned())),
+        Revert::Unsaid => {
+            (None, Reversal::No("a command cannot be undone unless the task's `revert:` says how".to_owned()))
+        }
     };
     let label = cmd.as_str().map_or_else(|| argv.join(" "), str::to_owned);
     let change = Change {

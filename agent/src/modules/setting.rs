@@ -102,7 +102,8 @@ fn mask(word: &str) -> Option<String> {
     let digits: String = word.split(',').collect();
     let padded = word.split(',').next_back().is_some_and(|group| group.len() == 8);
     let hexadecimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (hexadecimal && (padded || !word.contains(','))).then(|| digits.to_ascii_lowercase().trim_start_matches('0').to_owned())
+    (hexadecimal && (padded || !word.contains(',')))
+        .then(|| digits.to_ascii_lowercase().trim_start_matches('0').to_owned())
 }
 
 /// The words of a file that shows a choice with the chosen one in brackets.
@@ -139,7 +140,9 @@ mod tests {
         ] {
             assert!(same(left, right), "{left} = {right}");
         }
-        for (left, right) in [("always [madvise] never", "never"), ("1 2", "12"), ("1", "0"), ("ff", "fe"), ("[a]", "a")] {
+        for (left, right) in
+            [("always [madvise] never", "never"), ("1 2", "12"), ("1", "0"), ("ff", "fe"), ("[a]", "a")]
+        {
             assert!(!same(left, right), "{left} != {right}");
         }
     }

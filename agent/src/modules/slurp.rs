@@ -12,8 +12,7 @@ use luthier_protocol::task::MAX_RESULT;
 use serde::Deserialize;
 use std::io::ErrorKind;
 
-const PARAMS: &[ParamSpec] =
-    &[param("src", ParamKind::Path, "The file.").also(texts!["path"]).required().end()];
+const PARAMS: &[ParamSpec] = &[param("src", ParamKind::Path, "The file.").also(texts!["path"]).required().end()];
 
 const RETURNS: &[ReturnSpec] = &[
     returned("content", "The content in Base64."),

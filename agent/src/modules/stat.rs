@@ -129,8 +129,7 @@ fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<M
     say("blocks", stat.blocks.into());
     say("block_size", stat.block_size.into());
     say("device_type", stat.rdev.into());
-    let readable = host.may(path, Wish::Read);
-    say("readable", readable.into());
+    say("readable", host.may(path, Wish::Read).into());
     say("writeable", host.may(path, Wish::Write).into());
     say("executable", host.may(path, Wish::Execute).into());
     if stat.kind == Kind::Link {
@@ -143,7 +142,14 @@ fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<M
     if let Some(group) = host.group_name(stat.gid) {
         say("gr_name", group.into());
     }
-    if stat.kind == Kind::File && readable && params.get_checksum.unwrap_or(true) {
+    read_into(host, params, path, stat, &mut told)?;
+    Ok(told)
+}
+
+/// What has to be read from the file itself: its checksum, type and flags.
+fn read_into(host: &Host, params: &Params, path: &str, stat: &Attributes, told: &mut Map) -> Result<(), ModuleError> {
+    let mut say = |key: &str, value: Value| drop(told.insert(key.to_owned(), value));
+    if stat.kind == Kind::File && host.may(path, Wish::Read) && params.get_checksum.unwrap_or(true) {
         let algorithm = params.checksum_algorithm.unwrap_or(Algorithm::Sha1);
         say("checksum", host.digest(path, algorithm).map_err(failed_to("read", path))?.into());
     }
@@ -159,7 +165,7 @@ fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<M
         say("attributes", flags.iter().map(|(_, name)| *name).collect::<Vec<_>>().into());
         say("attr_flags", flags.iter().map(|(letter, _)| *letter).collect::<String>().into());
     }
-    Ok(told)
+    Ok(())
 }
 
 /// Seconds with a fraction, rounded as Python rounds them.

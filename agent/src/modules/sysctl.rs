@@ -20,7 +20,8 @@ use serde::Deserialize;
 
 const USUAL_FILE: &str = "/etc/sysctl.conf";
 /// Folders that `systemd-sysctl` reads at boot; it reads `/etc/sysctl.conf` only through a link in one of them.
-const FOLDERS: &[&str] = &["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
+const FOLDERS: &[&str] =
+    &["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
 const SYSTEMD_SYSCTL: &[&str] = &["/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl"];
 
 const PARAMS: &[ParamSpec] = &[
@@ -30,10 +31,14 @@ const PARAMS: &[ParamSpec] = &[
         .default("present")
         .one_of(texts!["present", "absent"])
         .end(),
-    param("ignoreerrors", ParamKind::Bool, "Pass over a key that the running kernel does not have.").default("false").end(),
+    param("ignoreerrors", ParamKind::Bool, "Pass over a key that the running kernel does not have.")
+        .default("false")
+        .end(),
     param("reload", ParamKind::Bool, "Also set the key in the running kernel (only this key).").default("true").end(),
     param("sysctl_file", ParamKind::Path, "The file.").default("/etc/sysctl.conf").end(),
-    param("sysctl_set", ParamKind::Bool, "Set the key in the running kernel even without `reload`.").default("false").end(),
+    param("sysctl_set", ParamKind::Bool, "Set the key in the running kernel even without `reload`.")
+        .default("false")
+        .end(),
     MODE,
     OWNER,
     GROUP,
@@ -105,14 +110,16 @@ impl Module for Sysctl {
             _ => None,
         };
         let file = host.absolute(params.sysctl_file.as_deref().unwrap_or(USUAL_FILE));
-        let mut wanted = Wanted { changes: in_file(host, &params, &file, name, value.as_deref())?, ..Wanted::default() };
+        let mut wanted =
+            Wanted { changes: in_file(host, &params, &file, name, value.as_deref())?, ..Wanted::default() };
         if let Some(value) = &value
             && (params.sysctl_set || params.reload.unwrap_or(true))
         {
             wanted.changes.extend(live(host, &params, name, value)?);
         }
         if file == USUAL_FILE && !read_at_boot(host)? {
-            let warning = "this system does not read /etc/sysctl.conf at boot: set sysctl_file to a file in /etc/sysctl.d";
+            let warning =
+                "this system does not read /etc/sysctl.conf at boot: set sysctl_file to a file in /etc/sysctl.d";
             wanted.result.insert("warnings".to_owned(), vec![warning].into());
         }
         Ok(wanted)
@@ -182,7 +189,7 @@ fn entry(line: &str) -> Option<(&str, &str)> {
 
 /// The value that the file gives a key: the last one counts.
 fn set_by(text: &str, name: &str) -> Option<String> {
-    let set = text.lines().filter_map(entry).filter(|(key, _)| *key == name).last();
+    let set = text.lines().filter_map(entry).rfind(|(key, _)| *key == name);
     set.map(|(_, value)| value.to_owned())
 }
 
@@ -222,7 +229,8 @@ fn live(
     }
     let present = setting::read(host, &path)?;
     // Several numbers are shown with tabs between them: written so, the value reads back as it was written.
-    let value = if present.contains('\t') { value.split_whitespace().collect::<Vec<_>>().join("\t") } else { value.to_owned() };
+    let value =
+        if present.contains('\t') { value.split_whitespace().collect::<Vec<_>>().join("\t") } else { value.to_owned() };
     setting::change(host, &path, &value)
 }
 
@@ -291,7 +299,9 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("usr/lib/systemd/systemd-sysctl")).unwrap();
         let wanted = ask(&Sysctl, &host, json!({"name": "vm.swappiness", "value": "1"})).unwrap();
         let [file, live] = wanted.changes.as_slice() else { unreachable!("{wanted:?}") };
-        assert!(matches!(&file.after, State::File { content: Some(bytes), .. } if bytes.0 == b"vm.a=1\nvm.swappiness=1\n"));
+        assert!(
+            matches!(&file.after, State::File { content: Some(bytes), .. } if bytes.0 == b"vm.a=1\nvm.swappiness=1\n")
+        );
         assert_eq!(live.resource, Resource::Setting("/proc/sys/vm/swappiness".to_owned()));
         assert_eq!((&live.before, &live.after), (&State::Value("60".to_owned()), &State::Value("1".to_owned())));
         assert!(wanted.result.contains_key("warnings"));

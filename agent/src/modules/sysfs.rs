@@ -12,8 +12,8 @@ use super::placement::{self, Birth, NewContent, entries};
 use super::{Module, ModuleError, Request, Wanted, glob, setting};
 use crate::host::Host;
 use crate::host::paths::{base_name, parent};
-use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::change::Change;
+use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::{Map, Value};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -28,11 +28,15 @@ const PARAMS: &[ParamSpec] = &[
     param("path", ParamKind::Path, "A file under /sys or /proc/sys; `*`, `?` and `[…]` match within a name.").end(),
     param("value", ParamKind::Raw, "What to write; of a choice (`always [madvise] never`) one of its words.").end(),
     param("settings", ParamKind::Dict, "Several paths with their values, set in this order.").end(),
-    param("persist", ParamKind::Bool, "Also set it at every boot, by /etc/tmpfiles.d/zz-luthier.conf.").default("false").end(),
+    param("persist", ParamKind::Bool, "Also set it at every boot, by /etc/tmpfiles.d/zz-luthier.conf.")
+        .default("false")
+        .end(),
 ];
 
-const RETURNS: &[ReturnSpec] =
-    &[returned("settings", "Every attribute that was looked at, with the value it had before (`was`) and the wanted one.")];
+const RETURNS: &[ReturnSpec] = &[returned(
+    "settings",
+    "Every attribute that was looked at, with the value it had before (`was`) and the wanted one.",
+)];
 
 static SPEC: ModuleSpec = Spec {
     name: "luthier.sysfs",
@@ -43,7 +47,6 @@ static SPEC: ModuleSpec = Spec {
     one_of: &[Cow::Borrowed(texts!["path", "settings"])],
     example: "- luthier.sysfs:\n    settings:\n      /sys/kernel/mm/transparent_hugepage/enabled: madvise\n      /sys/kernel/mm/ksm/run: 0\n    persist: true\n",
     returns: RETURNS,
-    ..Spec::NONE
 }
 .end();
 
@@ -201,7 +204,7 @@ fn escaped_path(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use crate::modules::tests::{ask, labels, machine};
     use luthier_protocol::change::State;

@@ -119,7 +119,8 @@ impl Module for Template {
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
         let params: Params = typed(request)?;
-        let content = request.content.ok_or_else(|| ModuleError::new("the rendered text did not come with the task"))?;
+        let content =
+            request.content.ok_or_else(|| ModuleError::new("the rendered text did not come with the task"))?;
         let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
         let asked = Asked {
             mode: params.mode.as_ref(),

@@ -317,7 +317,13 @@ impl Greeting<'_> {
     fn look_for_prompt(&mut self, bytes: &[u8]) -> Result<(), ChildError> {
         match &self.escalation.prompt {
             Prompt::Never => Ok(()),
-            Prompt::Own => if asks(bytes) && self.prompts == 0 { self.prompted() } else { Ok(()) },
+            Prompt::Own => {
+                if asks(bytes) && self.prompts == 0 {
+                    self.prompted()
+                } else {
+                    Ok(())
+                }
+            }
             Prompt::Text(marker) => {
                 let Some(start) = self.err.windows(marker.len()).position(|window| window == marker.as_bytes()) else {
                     return Ok(());
@@ -358,7 +364,10 @@ impl Greeting<'_> {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.write(STOP.as_bytes())?;
-                return Err(ChildError::new(ChildFailure::NotStarted, format!("cannot read the agent's file: {error}")));
+                return Err(ChildError::new(
+                    ChildFailure::NotStarted,
+                    format!("cannot read the agent's file: {error}"),
+                ));
             }
         };
         let encoding = if gzip { "gzip" } else { "raw" };
@@ -366,7 +375,8 @@ impl Greeting<'_> {
         let Some(mut stdin) = self.stdin.take() else { return Ok(()) };
         let writer = Builder::new().stack_size(STACK).spawn(move || {
             // A script that gave up said why on its standard output.
-            let _ = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(&bytes)).and_then(|()| stdin.flush());
+            let _ =
+                stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(&bytes)).and_then(|()| stdin.flush());
             stdin
         });
         let writer = writer.map_err(|error| ChildError::new(ChildFailure::NotStarted, error.to_string()))?;

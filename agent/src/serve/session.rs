@@ -116,8 +116,10 @@ impl Session {
 
     fn greet(&mut self, hello: ControllerHello) -> Option<u8> {
         if hello.protocol != PROTOCOL_VERSION {
-            let message =
-                format!("the controller speaks version {} of the protocol, this agent {PROTOCOL_VERSION}", hello.protocol);
+            let message = format!(
+                "the controller speaks version {} of the protocol, this agent {PROTOCOL_VERSION}",
+                hello.protocol
+            );
             return Some(self.fatal(message));
         }
         self.ledger = Ledger::new(&self.state, hello.run.clone(), hello.host.clone());

@@ -63,7 +63,8 @@ fn ready(options: &Options) -> Result<String, (&'static str, String)> {
         return Err(("hash", format!("the agent's file has SHA-256 {hash}, expected {}", options.hash)));
     }
     if let Some(place) = &options.install {
-        host::install(place).map_err(|error| ("write", format!("cannot install the agent as {}: {error}", place.display())))?;
+        host::install(place)
+            .map_err(|error| ("write", format!("cannot install the agent as {}: {error}", place.display())))?;
     }
     Ok(hash)
 }

@@ -76,12 +76,7 @@ fn attempt(module: &dyn Module, bench: &mut Bench<'_>, task: &TaskRequest, start
 }
 
 fn request<'a>(task: &'a TaskRequest, params: &'a Map, fetched: Option<&'a Content>) -> Request<'a> {
-    Request {
-        params,
-        content: fetched.or(task.content.as_ref()),
-        environment: &task.environment,
-        revert: &task.revert,
-    }
+    Request { params, content: fetched.or(task.content.as_ref()), environment: &task.environment, revert: &task.revert }
 }
 
 /// Nothing to do, only tell, or do it.

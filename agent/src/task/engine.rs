@@ -245,10 +245,8 @@ impl<'a, 'b> Engine<'a, 'b> {
         let Some(left) = again.changes.iter().find(|change| change.converges) else { return Ok(()) };
         let (expected, found) = (change::describe(&left.after), change::describe(&left.before));
         let message = format!("{} did not converge: expected {expected}, found {found}", left.resource.label());
-        let values = Map::from_iter([
-            ("expected".to_owned(), Value::from(expected)),
-            ("found".to_owned(), Value::from(found)),
-        ]);
+        let values =
+            Map::from_iter([("expected".to_owned(), Value::from(expected)), ("found".to_owned(), Value::from(found))]);
         Err(Outcome::failed(Status::Failed, message, values).into())
     }
 
@@ -289,7 +287,9 @@ impl<'a, 'b> Engine<'a, 'b> {
             environment: &self.task.environment,
         };
         let mut how = change::undo(self.bench.host, &undoing, false);
-        if is_original(&how) && let Err(error) = self.bench.ledger.undone(number) {
+        if is_original(&how)
+            && let Err(error) = self.bench.ledger.undone(number)
+        {
             how.detail = error.to_string();
         }
         how

@@ -35,7 +35,8 @@ fn undo_file(
     rows: &mut Vec<UndoRow>,
 ) -> bool {
     let label = format!("transaction of process {}", file.opened().pid);
-    let ready = file.lock().and_then(|locked| if locked && !request.check { file.mend().map(|()| locked) } else { Ok(locked) });
+    let ready =
+        file.lock().and_then(|locked| if locked && !request.check { file.mend().map(|()| locked) } else { Ok(locked) });
     match ready {
         Ok(true) => {}
         Ok(false) => {
@@ -92,7 +93,10 @@ fn undo_intent(host: &Host, intent: &Intent, done: bool, check: bool) -> UndoneH
     let original = match intent.original() {
         Ok(original) => original,
         Err(error) => {
-            return UndoneHow { outcome: UndoOutcome::Failed, detail: format!("the journalled original is damaged: {error}") };
+            return UndoneHow {
+                outcome: UndoOutcome::Failed,
+                detail: format!("the journalled original is damaged: {error}"),
+            };
         }
     };
     let written = Written { state: intent.after.clone(), sha256: intent.after_sha256.clone() };

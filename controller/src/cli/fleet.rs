@@ -65,7 +65,7 @@ impl Fleet {
             globals.warn(&format!("`{name}` matches no host or group"));
         }
         let hosts = match &globals.options.limit {
-            Some(limit) => self.inventory.limit(&selection.hosts, limit)?,
+            Some(limit) => self.inventory.limit(&selection.hosts, limit)?.hosts,
             None => selection.hosts,
         };
         Ok(hosts.iter().map(ToString::to_string).collect())

@@ -80,7 +80,7 @@ fn check_limit(globals: &Globals, fleet: &Fleet, plays: &[PlannedPlay]) -> Resul
     let all = fleet.inventory.select("all")?;
     let limited = fleet.inventory.limit(&all.hosts, limit)?;
     let local = plays.iter().all(|play| matches!(play.pattern().as_str(), "localhost" | "127.0.0.1"));
-    if limited.is_empty() && !local {
+    if limited.hosts.is_empty() && !local {
         return Err(CliError::usage(format!("--limit `{limit}` leaves no host")));
     }
     Ok(())

@@ -1,1 +1,8 @@
-//! (placeholder)
+//! Defaults of a project and of its operator: `luthier.toml`, the keys of `ansible.cfg` that say where things are, and
+//! environment variables.
+
+mod ansible_cfg;
+mod settings;
+mod toml_file;
+
+pub use settings::Settings;

@@ -143,7 +143,7 @@ impl Inventory {
     ///
     /// # Errors
     /// As of [`Self::select`]; a file that cannot be read.
-    pub fn limit(&self, hosts: &[HostName], pattern: &str) -> Result<Selection, Diagnostic> {
+    pub fn limit(&self, hosts: &[HostName], pattern: &str) -> Result<Vec<HostName>, Diagnostic> {
         let mut parts = Vec::new();
         for part in pattern::split(pattern) {
             match part.strip_prefix('@') {
@@ -158,8 +158,7 @@ impl Inventory {
         }
         let selected = pattern::evaluate(&self.tree, &parts)?;
         let left: std::collections::HashSet<&HostName> = selected.hosts.iter().collect();
-        let hosts = hosts.iter().filter(|host| left.contains(host)).cloned().collect();
-        Ok(Selection { hosts, unknown: selected.unknown })
+        Ok(hosts.iter().filter(|host| left.contains(host)).cloned().collect())
     }
 
     /// A host's variables from everywhere the inventory knows of, with `inventory_hostname`, `group_names` and their

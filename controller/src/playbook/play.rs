@@ -284,3 +284,16 @@ pub(super) fn role_entry(
         }
     }
 }
+
+/// A play with one task and nothing else.
+pub(super) fn with_task(pattern: &str, task: super::types::Task, node: &Node, path: &Path) -> Play {
+    let value = |value: Value| Some(Written { value, origin: node.origin.clone() });
+    Play {
+        name: value(Value::from("luthier exec")),
+        hosts: Written { value: Value::from(pattern), origin: node.origin.clone() },
+        gather_facts: value(Value::Bool(false)),
+        strategy: Strategy::Free,
+        tasks: vec![Step::Task(Arc::new(task))],
+        ..empty(node, path)
+    }
+}

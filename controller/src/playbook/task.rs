@@ -252,3 +252,27 @@ fn identifier(node: &Node) -> Result<String, Diagnostic> {
             .help("letters, digits and _, not beginning with a digit"))
     }
 }
+
+/// A play with one task, for `exec`.
+pub fn ad_hoc(pattern: &str, module: &str, arguments: &str) -> Result<super::types::Play, Diagnostic> {
+    let file: Arc<Path> = Path::new("<command line>").into();
+    let origin = Origin { file: Arc::clone(&file), line: 1, column: 1 };
+    let scalar = |text: &str| Node {
+        data: NodeData::Scalar {
+            text: text.to_owned(),
+            value: Value::written(text, Some(origin.clone())),
+            plain: false,
+            tag: None,
+        },
+        origin: origin.clone(),
+        length: 0,
+    };
+    let mapping = Node { data: NodeData::Map(vec![(scalar(module), scalar(arguments))]), origin: origin.clone(), length: 0 };
+    let mut errors = Vec::new();
+    let task = read(&mapping, &file, None, &mut errors);
+    match (task, errors.pop()) {
+        (Some(task), None) => Ok(super::play::with_task(pattern, task, &mapping, &file)),
+        (_, Some(error)) => Err(error),
+        (None, None) => Err(Diagnostic::error(Some(origin), "no task")),
+    }
+}

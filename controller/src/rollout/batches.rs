@@ -39,11 +39,11 @@ pub fn hosts(run: &Run, planned: &PlannedPlay) -> Result<Vec<String>, Diagnostic
     for name in &selection.unknown {
         run.warn(None, format!("the pattern `{name}` of {} matches no host or group", play.hosts.origin));
     }
-    let mut hosts: Vec<String> = selection.hosts.iter().map(ToString::to_string).collect();
-    if let Some(limit) = &run.options.limit {
-        let limited = inventory.limit(&selection.hosts, limit)?;
-        hosts = limited.iter().map(ToString::to_string).collect();
-    }
+    let limited = match &run.options.limit {
+        Some(limit) => inventory.limit(&selection.hosts, limit)?.hosts,
+        None => selection.hosts,
+    };
+    let mut hosts: Vec<String> = limited.iter().map(ToString::to_string).collect();
     drop(inventory);
     order(run, play, &mut hosts)?;
     Ok(hosts)

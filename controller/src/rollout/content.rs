@@ -68,7 +68,7 @@ fn template(walker: &HostRun, module: String, mut params: Map, scope: &Scope, pl
     let path = find(name, "templates", place)?;
     let source = std::fs::read(&path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
     let source = String::from_utf8(source).map_err(|_| format!("the template {} is not UTF-8", path.display()))?;
-    let options = FileOptions::from_params(&params)?;
+    let options = file_options(&params);
     let text = walker.run.engine.file(&source, &path, &options, scope, place).map_err(|error| error.to_string())?;
     params.insert("_original_basename".into(), basename(&path).into());
     preserve(&mut params, &path)?;
@@ -102,6 +102,30 @@ fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, St
     params.insert("_original_basename".into(), basename(&path).into());
     preserve(&mut params, &path)?;
     Ok(vec![Draft { module, params, content: Some(ContentSource::File(path)), extra: Map::new() }])
+}
+
+/// The module's parameters that say how the file is rendered.
+fn file_options(params: &Map) -> FileOptions {
+    let mut options = FileOptions::default();
+    let word = |name: &str, slot: &mut String| {
+        if let Some(value) = text(params, name) {
+            *slot = value.to_owned();
+        }
+    };
+    word("block_start_string", &mut options.block_start_string);
+    word("block_end_string", &mut options.block_end_string);
+    word("variable_start_string", &mut options.variable_start_string);
+    word("variable_end_string", &mut options.variable_end_string);
+    word("comment_start_string", &mut options.comment_start_string);
+    word("comment_end_string", &mut options.comment_end_string);
+    // Written `\\n` in YAML without quotes, it arrives as two letters.
+    if let Some(newline) = text(params, "newline_sequence") {
+        options.newline_sequence = newline.replace("\\r", "\r").replace("\\n", "\n");
+    }
+    let flag = |name: &str, default: bool| params.get(name).and_then(Json::as_bool).unwrap_or(default);
+    options.trim_blocks = flag("trim_blocks", options.trim_blocks);
+    options.lstrip_blocks = flag("lstrip_blocks", options.lstrip_blocks);
+    options
 }
 
 /// `mode: preserve` takes the file's own mode.

@@ -16,6 +16,8 @@ pub struct RunEnd {
     pub recap: BTreeMap<String, Recap>,
     /// It was interrupted.
     pub interrupted: bool,
+    /// A handler that does not exist was notified, or a host's list ended abnormally.
+    pub failed_otherwise: bool,
     /// Something other than a task failed, for all hosts (a play's `hosts` that cannot be rendered).
     pub errors: Vec<Diagnostic>,
 }
@@ -37,5 +39,6 @@ pub async fn carry_out(run: &Arc<Run>, plays: Vec<PlannedPlay>) -> RunEnd {
     connect::close_all(run).await;
     end.recap = run.recap();
     end.interrupted = run.is_stopping();
+    end.failed_otherwise = run.has_failed_otherwise();
     end
 }

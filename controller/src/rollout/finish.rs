@@ -173,7 +173,7 @@ impl HostRun {
                 if !self.notify(&topic, &names) {
                     let message = format!("{}: there is no handler `{topic}`", written.origin);
                     self.run.warn(Some(&self.host), message);
-                    self.missing_handler = Some(topic);
+                    self.run.fail_otherwise();
                 }
             }
         }

@@ -14,7 +14,7 @@ impl HostRun {
         let play = Arc::clone(&self.batch.planned.play);
         let wanted = match &play.gather_facts {
             Some(written) => flags::of(&written.value).unwrap_or(true),
-            None => self.run.gather_by_default(),
+            None => self.run.options.gather,
         };
         if !wanted {
             return Flow::Next;

@@ -60,8 +60,6 @@ pub struct HostRun {
     pub waiting_for_start: bool,
     /// Host whose variables `set_fact` sets, where that is another (`delegate_facts`).
     pub fact_target: Option<String>,
-    /// A handler was notified that does not exist: the run ends as failed.
-    pub missing_handler: Option<String>,
     /// This host speaks for all at this step.
     pub leader: bool,
 }
@@ -87,7 +85,6 @@ impl HostRun {
             rescues: 0,
             waiting_for_start,
             fact_target: None,
-            missing_handler: None,
             leader: false,
         }
     }

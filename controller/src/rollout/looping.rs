@@ -2,7 +2,7 @@
 
 use super::host::HostRun;
 use crate::playbook::{Loop, LoopControl};
-use crate::template::{Place, Scope, TemplateError};
+use crate::template::{Place, Scope, TemplateError, TemplateErrorKind};
 use crate::yaml::{Key, Value, ValueMap};
 use std::sync::Arc;
 
@@ -30,10 +30,11 @@ pub fn items(walker: &HostRun, looped: &Loop, scope: &Scope, place: &Place) -> R
     };
     match value {
         Value::List(items) => Ok(items.to_vec()),
-        other => Err(TemplateError::other(
-            format!("a loop needs a list, found {}", other.type_name()),
-            Some(looped.items.origin.clone()),
-        )),
+        other => Err(TemplateError {
+            kind: TemplateErrorKind::Other,
+            message: format!("a loop needs a list, found {}", other.type_name()),
+            origin: Some(looped.items.origin.clone()),
+        }),
     }
 }
 

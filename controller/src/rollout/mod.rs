@@ -28,4 +28,4 @@ mod verdict;
 pub use drive::{RunEnd, carry_out};
 pub use memory::{HostMemory, Used};
 pub use run::{Escalation, Options, Parts, Run};
-pub use undo::{HostUndo, Visit, facts, journals, roll_back};
+pub use undo::{HostUndo, Visit, facts, journals, roll_back, wanted_identity};

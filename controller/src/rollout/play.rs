@@ -241,6 +241,7 @@ async fn carry_out(run: &Arc<Run>, batch: Batch) -> Arc<Batch> {
     }
     while let Some(ended) = hosts.join_next().await {
         if let Err(error) = ended {
+            run.fail_otherwise();
             run.warn(None, format!("a host's list ended abnormally: {error}"));
         }
     }

@@ -41,6 +41,8 @@ pub struct Options {
     pub unreachable_counts: bool,
     /// `force_handlers`.
     pub force_handlers: bool,
+    /// Gather facts where a play does not say.
+    pub gather: bool,
     /// Stream the output of commands.
     pub live: bool,
 }
@@ -87,6 +89,7 @@ pub struct Run {
     recap: Mutex<BTreeMap<String, Recap>>,
     stopping: AtomicBool,
     stopped: Notify,
+    failed_otherwise: AtomicBool,
 }
 
 /// The parts a run is made of.
@@ -135,6 +138,7 @@ impl Run {
             recap: Mutex::default(),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
+            failed_otherwise: AtomicBool::new(false),
         }
     }
 
@@ -197,6 +201,16 @@ impl Run {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stopped.notify_waiters();
+    }
+
+    /// Something failed that is no task's failure.
+    pub fn fail_otherwise(&self) {
+        self.failed_otherwise.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something failed that is no task's failure.
+    pub fn has_failed_otherwise(&self) -> bool {
+        self.failed_otherwise.load(Ordering::SeqCst)
     }
 
     /// Whether everybody was asked to stop.

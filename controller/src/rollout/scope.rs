@@ -60,7 +60,17 @@ pub fn host(run: &Arc<Run>, host: &str) -> Scope {
     scope.push(known.set);
     scope.push(Arc::clone(&run.options.extra));
     scope.push(Arc::new(fixed(run, host)));
+    scope.set("groups", Entry::Value(groups(run)));
     scope
+}
+
+/// `groups`: the hosts of every group.
+fn groups(run: &Run) -> Value {
+    let groups = run.inventory.read().unwrap_or_else(PoisonError::into_inner).groups();
+    let names = |hosts: &[luthier_protocol::name::HostName]| {
+        Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect())
+    };
+    Value::map(groups.iter().map(|(group, hosts)| (Key::from(group.as_str()), names(hosts))).collect())
 }
 
 fn inventory_variables(run: &Run, host: &str) -> Arc<ValueMap> {
@@ -83,6 +93,7 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
         Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()),
     );
     scope.push(Arc::new(map));
+    scope.set("groups", Entry::Value(groups(run)));
     scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
 }
 
@@ -95,7 +106,6 @@ fn fixed(run: &Run, host: &str) -> ValueMap {
     };
     put("inventory_hostname", Value::from(host));
     put("inventory_hostname_short", Value::from(host.split('.').next().unwrap_or(host)));
-    put("groups", inventory.groups_value());
     put("playbook_dir", Value::from(run.base.display().to_string()));
     put("ansible_playbook_dir", Value::from(run.base.display().to_string()));
     put("ansible_check_mode", Value::Bool(run.options.check));
@@ -137,6 +147,6 @@ impl Lazy for HostVars {
 
     fn names(&self) -> Vec<Arc<str>> {
         let inventory = self.run.inventory.read().unwrap_or_else(PoisonError::into_inner);
-        inventory.host_names().iter().map(|name| Arc::from(name.as_str())).collect()
+        inventory.hosts().iter().map(|name| Arc::from(name.as_str())).collect()
     }
 }

@@ -144,3 +144,12 @@ pub async fn facts(run: &Arc<Run>, visited: &Visit, only: &[String]) -> Result<l
     let _ = session.close().await;
     Ok(facts)
 }
+
+/// Who the command line says works on a host outside a play; `None` for the login user.
+pub fn wanted_identity(run: &Arc<Run>, host: &str) -> Option<Identity> {
+    let scope = scope::host(run, host);
+    let place = Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
+    let target = connect::target(run, None, &scope, &place, host).ok()?;
+    let child = connect::escalate(run, &Keywords::default(), &scope, &scope, &place, "", &target).ok()??;
+    Some(child.identity)
+}

@@ -72,13 +72,13 @@ struct Login<'a> {
 
 /// Something to sign with.
 enum Candidate {
-    Agent(Arc<AuthAgent>, AgentIdentity),
+    Agent(Arc<AuthAgent>, Box<AgentIdentity>),
     File(Arc<KeyFile>),
 }
 
 impl Login<'_> {
     fn failed(self) -> SessionError {
-        let accepted = self.remaining.iter().flat_map(|set| set.iter().map(|kind| String::from(kind))).collect();
+        let accepted = self.remaining.iter().flat_map(|set| set.iter().map(String::from)).collect();
         SessionError::AuthFailed {
             user: self.route.user.clone(),
             address: self.route.address.clone(),
@@ -147,7 +147,7 @@ impl Login<'_> {
                 file.public.as_ref().is_some_and(|public| identity.public_key().key_data() == public.key_data())
             };
             let found = held.iter().filter(|identity| matching(identity)).cloned();
-            let found = found.map(|identity| Candidate::Agent(Arc::clone(agent), identity)).collect();
+            let found = found.map(|identity| Candidate::Agent(Arc::clone(agent), Box::new(identity))).collect();
             held.retain(|identity| !matching(identity));
             found
         };
@@ -171,7 +171,7 @@ impl Login<'_> {
         if let Some(agent) = &agent
             && !self.route.identities_only
         {
-            first.extend(held.into_iter().map(|identity| Candidate::Agent(Arc::clone(agent), identity)));
+            first.extend(held.into_iter().map(|identity| Candidate::Agent(Arc::clone(agent), Box::new(identity))));
         }
         let (locked, ready): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| matches!(file.content, KeyContent::Locked(_)));
@@ -189,7 +189,7 @@ impl Login<'_> {
                 let label = format!("agent key {}", escaped(identity.comment()));
                 let public = identity.public_key().into_owned();
                 let mut certificates = self.certificates(&public);
-                if let AgentIdentity::Certificate { certificate, .. } = &identity {
+                if let AgentIdentity::Certificate { certificate, .. } = identity.as_ref() {
                     certificates.insert(0, certificate.clone());
                 }
                 (label, public, certificates, Signer::agent(agent, binding))

@@ -74,7 +74,6 @@ fn patterns_negation_and_ports() {
 
 #[test]
 fn hashed_names_are_found() {
-    // Made with `ssh-keygen -H` from a line for `web1`, whose salt is twenty bytes of zero.
     let salt = [0_u8; 20];
     let name = format!("|1|{}|{}", STANDARD.encode(salt), STANDARD.encode(name_hash(&salt, "web1")));
     let known = hosts(&[line(&name, ED, "one") + &line(&hashed_name("[web2]:24"), ED, "two")]);

@@ -14,8 +14,11 @@ const MAX_DEPTH: usize = 16;
 /// The configurations of a run, each read once; by the file named, `None` for the usual two.
 #[derive(Default)]
 pub(super) struct ConfigFiles {
-    read: Mutex<HashMap<Option<String>, Result<Arc<SshConfig>, SessionError>>>,
+    read: Mutex<HashMap<Option<String>, Loaded>>,
 }
+
+/// A configuration, or why there is none, for all hosts that use it.
+type Loaded = Result<Arc<SshConfig>, SessionError>;
 
 /// Everything that configuration files say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! OpenSSH client configuration files.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The conversation, with an agent played by the test.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use super::super::handle::Session;
 use super::super::{Agents, Deadlines};

@@ -138,7 +138,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
@@ -160,6 +160,19 @@ mod tests {
 
     fn secrets(passwords: &[(&str, &str)]) -> Secrets {
         passwords.iter().map(|(id, password)| Secret::new(*id, password.as_bytes().to_vec()).unwrap()).collect()
+    }
+
+    /// Made with Python's `hashlib` and `openssl enc -aes-256-ctr` for the password `correct horse`.
+    const KNOWN: &str = "$ANSIBLE_VAULT;1.1;AES256\n\
+        30303031303230333034303530363037303830393061306230633064306530663130313131323133\n\
+        3134313531363137313831393161316231633164316531660a383931393932623933313038383536\n\
+        39626134616466666536323430653532616232313064393666616533346533373166616331316236\n\
+        3434323765633666370a626666633635333266653766616333643332393135373462646461643139\n\
+        3538\n";
+
+    #[test]
+    fn a_text_made_elsewhere_is_read() {
+        assert_eq!(decrypt(KNOWN, &secrets(&[("x", "correct horse")])).unwrap(), b"top: secret\n");
     }
 
     #[test]

@@ -33,7 +33,13 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
 
 /// Whether a file holds tests only.
 pub fn is_test_file(source: &Source) -> bool {
-    source.name.starts_with("tests/") || source.name.ends_with("/tests.rs") || source.name.contains("/tests/")
+    let has = |wanted: &str| source.lines.iter().any(|line| line.trim_start().starts_with(wanted));
+    // A file with tests and without a module for them is itself declared under `#[cfg(test)]`.
+    let only_tests = has("#[test]") && !has("#[cfg(test)]");
+    only_tests
+        || source.name.starts_with("tests/")
+        || source.name.ends_with("tests.rs")
+        || source.name.contains("/tests/")
 }
 
 impl Source {

@@ -59,9 +59,29 @@ pub fn ssh_keys(host: &Host, facts: &mut Map) {
     }
 }
 
-/// `is_chroot`: whether our root is another than the first process's; `null` where we may not see its root.
+/// `is_chroot`: whether our root is another than the first process's. Where we may not see its root, whether ours is
+/// none that a file system begins with.
 pub fn chroot(host: &Host, facts: &mut Map) {
     let place = |path: &str| host.stat(path).ok().flatten().map(|stat| (stat.device, stat.inode));
-    let differs = place("/").zip(place("/proc/1/root/.")).map(|(ours, first)| ours != first);
+    let ours = place("/");
+    let differs = match (ours, place("/proc/1/root/.")) {
+        (Some(ours), Some(first)) => Some(ours != first),
+        (Some((_, inode)), None) => Some(inode != root_inode(host)),
+        _ => None,
+    };
     facts.insert("is_chroot".to_owned(), json!(differs));
+}
+
+/// The inode number of the root folder of the file system mounted at `/`.
+fn root_inode(host: &Host) -> u64 {
+    let mounts = host.read_text("/proc/mounts").unwrap_or_default();
+    let mut kind = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        (fields.next()? == "/").then(|| fields.next())?
+    });
+    match kind.next_back() {
+        Some("btrfs") => 256,
+        Some("xfs") => 128,
+        _ => 2,
+    }
 }

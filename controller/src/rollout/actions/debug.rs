@@ -2,7 +2,7 @@
 
 use crate::rollout::host::HostRun;
 use crate::rollout::outcome::Outcome;
-use crate::template::{ErrorKind, Place, Scope};
+use crate::template::{Place, Scope, TemplateErrorKind};
 use luthier_protocol::{Map, Value as Json};
 
 /// The message under `msg`, or the variable under its own name.
@@ -17,7 +17,7 @@ pub fn run(walker: &HostRun, params: &Map, scope: &Scope, place: &Place) -> Outc
             let bare = name.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(name).trim();
             let shown = match walker.run.engine.expression(bare, scope, place) {
                 Ok(value) => value.to_json(),
-                Err(error) if error.kind() == ErrorKind::Undefined => Json::from("VARIABLE IS NOT DEFINED!"),
+                Err(error) if error.kind == TemplateErrorKind::Undefined => Json::from("VARIABLE IS NOT DEFINED!"),
                 Err(error) => return Outcome::failed(error.to_string()),
             };
             result.insert(name.clone(), shown);

@@ -25,8 +25,12 @@ pub fn add_host(walker: &HostRun, mut params: Map) -> Outcome {
     let variables: ValueMap =
         params.iter().map(|(key, value)| (Key::from(key.as_str()), Value::from_json(value))).collect();
     let mut inventory = walker.run.inventory.write().unwrap_or_else(PoisonError::into_inner);
-    let changed = inventory.add_host(&name, &groups, &variables);
+    let added = inventory.add_host(&name, &groups, variables);
     drop(inventory);
+    let changed = match added {
+        Ok(changed) => changed,
+        Err(errors) => return Outcome::failed(told(&errors)),
+    };
     let shown = serde_json::json!({"host_name": name, "groups": groups, "host_vars": params});
     changed_if(changed).with("add_host", shown)
 }
@@ -37,9 +41,17 @@ pub fn group_by(walker: &HostRun, params: &Map) -> Outcome {
     let group = key.replace(' ', "-");
     let parents = names(params, "parents");
     let mut inventory = walker.run.inventory.write().unwrap_or_else(PoisonError::into_inner);
-    let changed = inventory.add_group_member(&group, &walker.host, &parents);
+    let added = inventory.add_group_member(&group, &walker.host, &parents);
     drop(inventory);
+    let changed = match added {
+        Ok(changed) => changed,
+        Err(errors) => return Outcome::failed(told(&errors)),
+    };
     changed_if(changed).with("add_group", group).with("parent_groups", parents)
+}
+
+fn told(errors: &[crate::yaml::Diagnostic]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn changed_if(changed: bool) -> Outcome {
