@@ -44,16 +44,16 @@ fn config(globals: &Globals) -> Result<Config, CliError> {
 
 /// The hosts that a pattern and `--limit` select, in order. Names that fit nothing are warned of, as Ansible does.
 pub(super) fn select(globals: &Globals, inventory: &Inventory, pattern: &str) -> Result<Vec<String>, CliError> {
-    let mut selection = inventory.select(pattern)?;
-    let mut unknown = std::mem::take(&mut selection.unknown);
-    if let Some(limit) = &globals.options.limit {
-        selection = inventory.limit(&selection.hosts, limit)?;
-        unknown.append(&mut selection.unknown);
-    }
+    let selection = inventory.select(pattern)?;
+    let unknown = selection.unknown;
+    let hosts = match &globals.options.limit {
+        Some(limit) => inventory.limit(&selection.hosts, limit)?,
+        None => selection.hosts,
+    };
     let warnings: Vec<Diagnostic> = unknown
         .into_iter()
         .map(|name| Diagnostic::warning(None, format!("\"{name}\" matches no host and no group")))
         .collect();
     globals.tell(&warnings);
-    Ok(selection.hosts.into_iter().map(|host| host.0).collect())
+    Ok(hosts.into_iter().map(|host| host.0).collect())
 }
