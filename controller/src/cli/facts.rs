@@ -135,16 +135,32 @@ fn row(host: &str, object: &serde_json::Value) -> [String; 8] {
         Some(serde_json::Value::String(text)) => output::escape(text).into_owned(),
         Some(other) => other.to_string(),
     };
-    let cpus = format!("{}p {}c {}t", text("/facts/cpu/packages"), text("/facts/cpu/cores"), text("/facts/cpu/threads"));
-    let nodes = object.pointer("/facts/numa/nodes").and_then(|nodes| nodes.as_array()).map_or("-".into(), |nodes| nodes.len().to_string());
+    let cpus =
+        format!("{}p {}c {}t", text("/facts/cpu/packages"), text("/facts/cpu/cores"), text("/facts/cpu/threads"));
+    let nodes = object
+        .pointer("/facts/numa/nodes")
+        .and_then(|nodes| nodes.as_array())
+        .map_or("-".into(), |nodes| nodes.len().to_string());
     let memory = object.pointer("/facts/memory/total_kib").and_then(serde_json::Value::as_u64);
     let memory = memory.map_or("-".into(), |kib| format!("{:.1} GiB", kib as f64 / 1_048_576.0));
-    let pages = object.pointer("/facts/hugepages/sizes").and_then(|sizes| sizes.as_array()).map_or("-".to_owned(), |sizes| {
-        let rows: Vec<String> = sizes
-            .iter()
-            .filter_map(|size| Some(format!("{}x{}k", size.get("total")?.as_u64()?, size.get("size_kib")?.as_u64()?)))
-            .collect();
-        if rows.is_empty() { "-".to_owned() } else { rows.join(" ") }
-    });
-    [host.to_owned(), text("/facts/os/pretty_name"), text("/facts/kernel/release"), text("/facts/cpu/model"), cpus, nodes, memory, pages]
+    let pages =
+        object.pointer("/facts/hugepages/sizes").and_then(|sizes| sizes.as_array()).map_or("-".to_owned(), |sizes| {
+            let rows: Vec<String> = sizes
+                .iter()
+                .filter_map(|size| {
+                    Some(format!("{}x{}k", size.get("total")?.as_u64()?, size.get("size_kib")?.as_u64()?))
+                })
+                .collect();
+            if rows.is_empty() { "-".to_owned() } else { rows.join(" ") }
+        });
+    [
+        host.to_owned(),
+        text("/facts/os/pretty_name"),
+        text("/facts/kernel/release"),
+        text("/facts/cpu/model"),
+        cpus,
+        nodes,
+        memory,
+        pages,
+    ]
 }

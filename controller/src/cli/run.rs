@@ -52,7 +52,12 @@ pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError
 
 /// `a,b` and repeated options as one list.
 fn words(given: &[String]) -> Vec<String> {
-    given.iter().flat_map(|text| text.split(',')).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+    given
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(|word| word.trim().to_owned())
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// Read and plan every playbook; all that is wrong in all of them at once.
@@ -81,7 +86,13 @@ fn check_limit(globals: &Globals, fleet: &Fleet, plays: &[PlannedPlay]) -> Resul
     Ok(())
 }
 
-fn list(args: &RunArgs, fleet: &Fleet, planner: &Planner, books: &[(String, Vec<PlannedPlay>)], globals: &Globals) -> Result<ExitCode, CliError> {
+fn list(
+    args: &RunArgs,
+    fleet: &Fleet,
+    planner: &Planner,
+    books: &[(String, Vec<PlannedPlay>)],
+    globals: &Globals,
+) -> Result<ExitCode, CliError> {
     for (file, plays) in books {
         if args.list_hosts {
             let mut rows = Vec::new();

@@ -204,6 +204,21 @@ impl Engine {
         work().map_err(TemplateError::from)
     }
 
+    /// What a lookup gives for terms, as a list: `with_NAME:` loops.
+    ///
+    /// # Errors
+    /// An unknown lookup, or one that fails.
+    pub fn lookup(&self, name: &str, terms: &[Value], scope: &Scope, place: &Place) -> Result<Value, TemplateError> {
+        let interpreter = Interpreter::new(self, scope, place);
+        let work = || {
+            let mut args = vec![Val::from(name)];
+            args.extend(terms.iter().map(|term| Val::data(term, &interpreter.home)));
+            let found = super::lookups::lookup(&interpreter, super::val::Args::positional(args), true)?;
+            interpreter.finish(&found)
+        };
+        work().map_err(TemplateError::from)
+    }
+
     /// The text of a template file, with the options of the `template` module.
     ///
     /// # Errors
