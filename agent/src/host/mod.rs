@@ -27,11 +27,11 @@ pub use attributes::Attributes;
 pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};
 pub use files::{Kind, Stat};
-pub use identity::{FileSystemSize, Ids, Uname};
+
 pub use install::{discard, install};
 pub use query::Answer;
 pub use stop::{Stop, StopReason};
-pub use who::{Who, Wish};
+
 pub use who::Wish;
 pub use identity::FileSystemSize;
 

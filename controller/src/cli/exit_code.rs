@@ -116,6 +116,12 @@ impl ExitCode {
     }
 }
 
+impl From<ExitCode> for u8 {
+    fn from(code: ExitCode) -> Self {
+        code.code()
+    }
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code.code())

@@ -33,8 +33,9 @@ pub struct Fleet {
 impl Fleet {
     /// Read all of it. `base` is the folder of the playbook.
     pub fn load(globals: &Globals, base: &Path) -> Result<Self, CliError> {
-        let here = std::env::current_dir()
-            .map_err(|error| CliError::message(ExitCode::Internal, format!("failed to find the working folder: {error}")))?;
+        let here = std::env::current_dir().map_err(|error| {
+            CliError::message(ExitCode::Internal, format!("failed to find the working folder: {error}"))
+        })?;
         let (config, warnings) = Config::load(&here)?;
         globals.tell(&warnings);
         let extra = Arc::new(super::extra_vars(&globals.options.extra_vars)?);
@@ -64,7 +65,7 @@ impl Fleet {
             globals.warn(&format!("`{name}` matches no host or group"));
         }
         let hosts = match &globals.options.limit {
-            Some(limit) => self.inventory.limit(&selection.hosts, limit)?.hosts,
+            Some(limit) => self.inventory.limit(&selection.hosts, limit)?,
             None => selection.hosts,
         };
         Ok(hosts.iter().map(ToString::to_string).collect())
@@ -86,7 +87,8 @@ impl Fleet {
         if std::io::stdin().is_terminal() {
             settings.prompt = Some(Arc::new(|question: &str| rpassword::prompt_password(question).ok()));
         }
-        let password = if options.ask_pass { Some(Secret::new(secrets::ask(globals, "SSH password: ")?)) } else { None };
+        let password =
+            if options.ask_pass { Some(Secret::new(secrets::ask(globals, "SSH password: ")?)) } else { None };
         let defaults = Defaults {
             user: options.user.clone().or_else(|| self.config.remote_user.clone()),
             password,
@@ -110,7 +112,14 @@ impl Fleet {
     }
 
     /// A run, ready to begin.
-    pub fn into_run(self, globals: &Globals, id: RunId, options: Options, selection: Selection, sink: Sink) -> Result<Arc<Run>, CliError> {
+    pub fn into_run(
+        self,
+        globals: &Globals,
+        id: RunId,
+        options: Options,
+        selection: Selection,
+        sink: Sink,
+    ) -> Result<Arc<Run>, CliError> {
         let (sessions, defaults) = self.sessions(globals)?;
         let reader = self.reader();
         let planner = Planner::new(crate::catalog::Catalog::builtin(), Arc::clone(&self.engine), selection);
@@ -144,7 +153,8 @@ pub fn watch_interrupt(run: &Arc<Run>) {
     use tokio::signal::unix::{SignalKind, signal};
     let run = Arc::clone(run);
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
             return;
         };
         for round in 0.. {
@@ -153,9 +163,12 @@ pub fn watch_interrupt(run: &Arc<Run>) {
                 _ = terminate.recv() => {}
             }
             if round > 0 {
-                std::process::exit(i32::from(u8::from(ExitCode::Interrupted)));
+                std::process::exit(i32::from(ExitCode::Interrupted.code()));
             }
-            run.emit(Event::Warning { host: None, message: "interrupted: stopping all hosts (again to leave at once)".into() });
+            run.emit(Event::Warning {
+                host: None,
+                message: "interrupted: stopping all hosts (again to leave at once)".into(),
+            });
             run.stop();
         }
     });

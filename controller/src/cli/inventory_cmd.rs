@@ -54,15 +54,15 @@ pub(super) fn inventory(args: InventoryArgs, globals: &Globals) -> Result<ExitCo
         globals.screen.data(&inventory.graph(args.vars));
     } else {
         let mut list = inventory.list_json();
-        if globals.options.limit.is_some() {
-            keep(&mut list, &select(globals, &inventory, "all")?);
-        }
         if !extra.is_empty() {
             for host in inventory.hosts() {
                 if let Some(vars) = list.pointer_mut("/_meta/hostvars").and_then(Json::as_object_mut) {
                     lay(vars.entry(host.as_str()).or_insert_with(|| Json::Object(serde_json::Map::new())), &extra);
                 }
             }
+        }
+        if globals.options.limit.is_some() {
+            keep(&mut list, &select(globals, &inventory, "all")?);
         }
         print_json(globals, &list)?;
     }
@@ -111,7 +111,7 @@ mod tests {
         let hosts = folder.join("hosts");
         std::fs::write(&hosts, "[kvm]\na\nb x=1\n[old]\nc\n").unwrap();
         let path = hosts.to_string_lossy().into_owned();
-        let words = ["luthier", "inventory", "-i", &path].iter().chain(line);
+        let words = ["luthier", "inventory", "-i", &path].into_iter().chain(line.iter().copied());
         let line = CommandLine::try_parse_from(words).unwrap();
         let (screen, captured) = Screen::captured();
         let Command::Inventory(args) = line.command else { unreachable!("inventory") };

@@ -13,7 +13,7 @@ mod facts;
 mod fleet;
 mod globals;
 mod inventory_cmd;
-pub mod load;
+mod load;
 mod main_impl;
 mod man;
 mod modules_cmd;

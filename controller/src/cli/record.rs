@@ -1,19 +1,19 @@
 //! Recording a run while it goes on: its events, and where its hosts can be reached again.
 
 use super::Globals;
-use crate::history::{History, RunHost, RunMeta, default_folder};
+use crate::history::{History, HistoryError, RunHost, RunMeta, default_folder};
 use crate::output::Outputs;
 use crate::rollout::Run;
 use crate::session::ConnectionKind;
 use luthier_protocol::name::{HostName, RunId};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// A run being recorded.
 #[derive(Clone)]
 pub struct Recording {
-    history: Arc<History>,
+    history: Arc<Mutex<History>>,
     run: RunId,
 }
 
@@ -28,7 +28,7 @@ impl Recording {
         match begun {
             Ok((history, recorder)) => {
                 outputs.add(Box::new(recorder));
-                Some(Self { history: Arc::new(history), run: meta.run.clone() })
+                Some(Self { history: Arc::new(Mutex::new(history)), run: meta.run.clone() })
             }
             Err(error) => {
                 globals.warn(&format!("this run is not recorded: failed to {error}"));
@@ -39,9 +39,15 @@ impl Recording {
 
     /// Write down where the hosts are.
     pub fn save(&self, globals: &Globals, run: &Run) {
-        if let Err(error) = self.history.save_hosts(&self.run, hosts(run)) {
+        if let Err(error) = self.write(hosts(run)) {
             globals.warn(&format!("failed to {error}"));
         }
+    }
+}
+
+impl Recording {
+    fn write(&self, rows: Vec<RunHost>) -> Result<(), HistoryError> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).save_hosts(&self.run, rows)
     }
 }
 
@@ -86,7 +92,7 @@ pub fn keep_hosts(run: &Arc<Run>, recording: Option<&Recording>) -> JoinHandle<(
             if places != known {
                 known = places;
                 // The last save, at the end of the run, tells what is wrong with the folder.
-                let _ = recording.history.save_hosts(&recording.run, rows);
+                let _ = recording.write(rows);
             }
         }
     })

@@ -123,8 +123,12 @@ fn judge(reports: &[HostUndo], check: bool) -> ExitCode {
 
 fn as_json(report: &HostUndo, undone: &RunId) -> serde_json::Value {
     match &report.outcome {
-        Ok(rows) => serde_json::json!({"event": "host_rolled_back", "run": undone, "host": report.host, "changes": rows}),
-        Err(error) => serde_json::json!({"event": "host_rolled_back", "run": undone, "host": report.host, "error": error.to_string()}),
+        Ok(rows) => {
+            serde_json::json!({"event": "host_rolled_back", "run": undone, "host": report.host, "changes": rows})
+        }
+        Err(error) => {
+            serde_json::json!({"event": "host_rolled_back", "run": undone, "host": report.host, "error": error.to_string()})
+        }
     }
 }
 
@@ -141,7 +145,11 @@ fn as_text(reports: &[HostUndo], undone: &RunId, check: bool) -> String {
         let head = match hosts.as_slice() {
             [only] => (*only).to_owned(),
             several if several.len() <= 5 => several.join(", "),
-            several => format!("{} hosts ({}, …)", several.len(), several.iter().take(3).copied().collect::<Vec<_>>().join(", ")),
+            several => format!(
+                "{} hosts ({}, …)",
+                several.len(),
+                several.iter().take(3).copied().collect::<Vec<_>>().join(", ")
+            ),
         };
         text.push_str(&format!("{head}: {body}"));
     }

@@ -52,7 +52,12 @@ pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError
 
 /// `a,b` and repeated options as one list.
 fn words(given: &[String]) -> Vec<String> {
-    given.iter().flat_map(|text| text.split(',')).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+    given
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(|word| word.trim().to_owned())
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// Read and plan every playbook; all that is wrong in all of them at once.
@@ -75,13 +80,19 @@ fn check_limit(globals: &Globals, fleet: &Fleet, plays: &[PlannedPlay]) -> Resul
     let all = fleet.inventory.select("all")?;
     let limited = fleet.inventory.limit(&all.hosts, limit)?;
     let local = plays.iter().all(|play| matches!(play.pattern().as_str(), "localhost" | "127.0.0.1"));
-    if limited.hosts.is_empty() && !local {
+    if limited.is_empty() && !local {
         return Err(CliError::usage(format!("--limit `{limit}` leaves no host")));
     }
     Ok(())
 }
 
-fn list(args: &RunArgs, fleet: &Fleet, planner: &Planner, books: &[(String, Vec<PlannedPlay>)], globals: &Globals) -> Result<ExitCode, CliError> {
+fn list(
+    args: &RunArgs,
+    fleet: &Fleet,
+    planner: &Planner,
+    books: &[(String, Vec<PlannedPlay>)],
+    globals: &Globals,
+) -> Result<ExitCode, CliError> {
     for (file, plays) in books {
         if args.list_hosts {
             let mut rows = Vec::new();
@@ -137,7 +148,7 @@ pub(super) fn carry_out(
         recording.save(globals, &run);
     }
     let code = exit_code(&end, detailed && check);
-    sink.emit(&Event::RunFinished { recap: end.recap, exit_code: code.into() });
+    sink.emit(&Event::RunFinished { recap: end.recap, exit_code: code.code() });
     outputs.finish();
     if !end.errors.is_empty() {
         return Err(end.errors.into());

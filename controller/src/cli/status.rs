@@ -86,8 +86,8 @@ fn show(rows: &[(String, Transaction)], globals: &Globals) {
         .map(|(host, transaction)| {
             [
                 host.clone(),
-                escape(&transaction.run.to_string()),
-                escape(&transaction.user),
+                escape(transaction.run.as_str()).into_owned(),
+                escape(&transaction.user).into_owned(),
                 word(transaction.state).to_owned(),
                 transaction.changes.len().to_string(),
             ]

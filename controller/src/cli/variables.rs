@@ -1,7 +1,7 @@
 //! The variables that `eval` and `template` see: a host's, if one is named, and those of the command line.
 
-use super::load::load_inventory;
-use super::secrets::{bad_input, vault_secrets};
+use super::load::{load_inventory, secrets};
+use super::secrets::bad_input;
 use super::{CliError, Globals, extra_vars};
 use crate::inventory::Inventory;
 use crate::template::{Entry, Lazy, Scope, TemplateError};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// The scope. An inventory is read only if a host is named.
 pub(super) fn scope(globals: &Globals, host: Option<&str>) -> Result<Scope, CliError> {
     let mut scope = Scope::new();
-    let secrets = vault_secrets(globals, &[])?;
+    let secrets = secrets(globals)?;
     let extra = Arc::new(revealed(&extra_vars(&globals.options.extra_vars)?, &secrets)?);
     if let Some(host) = host {
         let inventory = Arc::new(load_inventory(globals)?);

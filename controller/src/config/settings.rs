@@ -268,10 +268,9 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
-    fn read(
-        files: &[(&str, &str)],
-        variables: &[(&str, &str)],
-    ) -> (tempfile::TempDir, Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>>) {
+    type Outcome = Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+    fn read(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (tempfile::TempDir, Outcome) {
         let root = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = root.path().join(name);

@@ -2,7 +2,7 @@
 
 mod sink;
 
-pub use sink::Sink;
+pub use sink::{Listener, Sink};
 
 use luthier_protocol::task::DiffEntry;
 use luthier_protocol::{Map, Value};

@@ -3,15 +3,18 @@
 use super::Event;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Somebody who is told events.
+pub type Listener = Box<dyn FnMut(&Event) + Send>;
+
 /// Where a run's events go. Cloning shares it.
 #[derive(Clone)]
 pub struct Sink {
-    listeners: Arc<Mutex<Vec<Box<dyn FnMut(&Event) + Send>>>>,
+    listeners: Arc<Mutex<Vec<Listener>>>,
 }
 
 impl Sink {
     /// A sink with these listeners, told in this order.
-    pub fn new(listeners: Vec<Box<dyn FnMut(&Event) + Send>>) -> Self {
+    pub fn new(listeners: Vec<Listener>) -> Self {
         Self { listeners: Arc::new(Mutex::new(listeners)) }
     }
 

@@ -4,7 +4,7 @@
 //! a folder that cannot be written is a warning. Passwords and censored results never reach it.
 
 mod error;
-mod history;
+mod folder;
 mod hosts;
 mod index;
 mod place;
@@ -14,7 +14,7 @@ mod recording;
 mod run;
 
 pub use error::HistoryError;
-pub use history::History;
+pub use folder::History;
 pub use hosts::RunHost;
 pub use place::default_folder;
 pub use recorder::Recorder;

@@ -19,12 +19,15 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// Events that may wait for the disk before the run waits, too.
 const QUEUE: usize = 4096;
 
+/// The thread that writes: lines go in, and at the end it says how it went.
+type Writing = (SyncSender<Vec<u8>>, JoinHandle<io::Result<()>>);
+
 /// The recorder of one run.
 pub struct Recorder {
     run: RunId,
     index: Index,
     path: PathBuf,
-    writer: Option<(SyncSender<Vec<u8>>, JoinHandle<io::Result<()>>)>,
+    writer: Option<Writing>,
     exit_code: Option<u8>,
     failure: Option<HistoryError>,
 }

@@ -236,6 +236,16 @@ impl Inventory {
         view
     }
 
+    /// A file of variables that a playbook names, decrypted where all of it is vaulted.
+    ///
+    /// # Errors
+    /// What cannot be read, decrypted or understood.
+    pub fn read_vars(&self, path: &Path) -> Result<Value, Diagnostic> {
+        let file: Arc<Path> = path.into();
+        let text = super::vars::read_text(path, &file, &self.secrets)?;
+        Ok(crate::yaml::parse_document(&text, &file)?.to_value())
+    }
+
     /// Adds a host while a run goes on, or more variables and groups to one there is. Says whether anything changed.
     ///
     /// # Errors

@@ -177,15 +177,11 @@ impl Reader<'_> {
     fn escape(&mut self, out: &mut String) -> Option<()> {
         let c = self.rest.chars().next()?;
         self.rest = self.rest.get(c.len_utf8()..)?;
+        if let Some(meant) = simple_escape(c) {
+            out.push(meant);
+            return Some(());
+        }
         let digits = match c {
-            'n' => return Some(out.push('\n')),
-            't' => return Some(out.push('\t')),
-            'r' => return Some(out.push('\r')),
-            'a' => return Some(out.push('\u{7}')),
-            'b' => return Some(out.push('\u{8}')),
-            'f' => return Some(out.push('\u{c}')),
-            'v' => return Some(out.push('\u{b}')),
-            '\\' | '\'' | '"' => return Some(out.push(c)),
             '\n' => return Some(()),
             '0'..='7' => {
                 let more = self.rest.bytes().take(2).take_while(|b| (b'0'..=b'7').contains(b)).count();
@@ -198,7 +194,10 @@ impl Reader<'_> {
             'u' => 4,
             'U' => 8,
             'N' => return None,
-            _ => return Some(out.extend(['\\', c])),
+            _ => {
+                out.extend(['\\', c]);
+                return Some(());
+            }
         };
         let code = self.rest.get(..digits).filter(|code| code.bytes().all(|b| b.is_ascii_hexdigit()))?;
         out.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
@@ -253,6 +252,21 @@ impl Reader<'_> {
             _ => None,
         }
     }
+}
+
+/// What one letter behind a backslash means.
+fn simple_escape(c: char) -> Option<char> {
+    Some(match c {
+        'n' => '\n',
+        't' => '\t',
+        'r' => '\r',
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'v' => '\u{b}',
+        '\\' | '\'' | '"' => c,
+        _ => return None,
+    })
 }
 
 fn as_key(value: &Value) -> Option<Key> {

@@ -5,7 +5,6 @@ use super::tree::{ALL, GroupId};
 use crate::yaml::{Value, ValueMap};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashSet;
-use std::fmt::Write;
 
 /// Variables that a run has by itself: they are not listed even where somebody set them.
 const INTERNAL: [&str; 19] = [
@@ -182,7 +181,6 @@ fn python(value: &Json, bare: bool, out: &mut String) {
             }
             out.push('}');
         }
-        // Writing to a text cannot fail.
-        number => drop(write!(out, "{number}")),
+        number => out.push_str(&number.to_string()),
     }
 }

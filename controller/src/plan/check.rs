@@ -66,15 +66,7 @@ fn value(engine: &Engine, value: &Value, errors: &mut Vec<Diagnostic>) {
 }
 
 fn expression(engine: &Engine, written: &Written, errors: &mut Vec<Diagnostic>) {
-    let mut one = |value: &Value| match value {
-        Value::Str(text) => errors.extend(engine.check_expression(text, Some(&written.origin))),
-        Value::Template(_) => errors.extend(engine.check(value)),
-        _ => {}
-    };
-    match &written.value {
-        Value::List(items) => items.iter().for_each(one),
-        other => one(other),
-    }
+    errors.extend(engine.check_condition(&written.value, Some(&written.origin)));
 }
 
 /// Names and constant values of parameters.

@@ -40,7 +40,7 @@ pub fn hosts(run: &Run, planned: &PlannedPlay) -> Result<Vec<String>, Diagnostic
         run.warn(None, format!("the pattern `{name}` of {} matches no host or group", play.hosts.origin));
     }
     let limited = match &run.options.limit {
-        Some(limit) => inventory.limit(&selection.hosts, limit)?.hosts,
+        Some(limit) => inventory.limit(&selection.hosts, limit)?,
         None => selection.hosts,
     };
     let mut hosts: Vec<String> = limited.iter().map(ToString::to_string).collect();

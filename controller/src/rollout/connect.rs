@@ -107,7 +107,7 @@ fn listen(run: &Run, host: &str, notice: Notice) {
     match notice {
         Notice::State(state) => run.emit(Event::HostState { host: host.to_owned(), state: state.to_string() }),
         Notice::Warning(message) => run.warn(Some(host), message),
-        Notice::Started { .. } => {}
+        Notice::Started { .. } | Notice::Pushed { .. } => {}
         Notice::Output { seq, stream, data } => {
             let task = run.task_name(host, seq);
             let stream = match stream {

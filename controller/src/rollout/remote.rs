@@ -105,7 +105,8 @@ async fn send_one(
         environment: environment(walker, task, scope, place).map_err(failed)?,
         deadline_ms: deadline(walker, task, scope, place).map_err(failed)?,
         stop_on_failure: super::ahead::stops_on_failure(walker, task),
-        live: walker.run.options.live,
+        // What must not be shown must not be streamed either.
+        live: walker.run.options.live && task.keywords.no_log.is_none(),
         revert: revert(walker, task, scope, place).map_err(failed)?,
     };
     let content = draft.content.filter(|_| offered);

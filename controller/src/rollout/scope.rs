@@ -13,7 +13,8 @@ use std::sync::{Arc, PoisonError};
 pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memory: &HostMemory) -> Scope {
     let known = memory.variables();
     let mut scope = Scope::new();
-    for role in batch.roles() {
+    let roles = batch.roles();
+    for role in roles.iter() {
         scope.push(Arc::clone(&role.defaults));
     }
     if let Some(role) = &task.task.role {
@@ -29,7 +30,7 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
         scope.push(Arc::clone(layer));
     }
     scope.push(batch.file_variables(host));
-    for role in batch.roles() {
+    for role in roles.iter() {
         scope.push(Arc::clone(&role.vars));
     }
     if let Some(role) = &task.task.role {

@@ -11,7 +11,7 @@ const ARCH: &str = std::env::consts::ARCH;
 async fn run(arch: &str, program: &str, place: &str) -> (Result<Vec<u8>, SessionError>, Vec<Notice>) {
     let settings = Settings::new(Agents::from_programs(vec![(arch.to_owned(), program.as_bytes().to_vec())]));
     let script = Bootstrap { hashes: settings.agents.hashes(), nonce: nonce(), place: Some(place.to_owned()) };
-    let mut line = local::start(&script.script(), std::path::Path::new("/")).unwrap();
+    let mut line = local::start(&script.script()).unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&told);
     let listener: Listener = Arc::new(move |notice| kept.lock().unwrap().push(notice));
@@ -79,7 +79,7 @@ async fn a_large_agent_that_nobody_reads_is_no_deadlock() {
     let settings = Settings::new(Agents::from_programs(vec![(ARCH.to_owned(), rand_bytes(3_000_000))]));
     let script = Bootstrap { hashes: settings.agents.hashes(), nonce: "n0".into(), place: None };
     let text = format!("echo LUTHIER n0 NEED {ARCH} raw; echo LUTHIER n0 FAIL write no room; sleep 0.2");
-    let mut line = local::start(&text, std::path::Path::new("/")).unwrap();
+    let mut line = local::start(&text).unwrap();
     let error = start(&mut line, &settings, &script, &(Arc::new(|_| {}) as Listener)).await.unwrap_err();
     assert_eq!(error, SessionError::WriteFailed("no room".into()));
     line.close().await;

@@ -7,6 +7,7 @@
 mod auth;
 mod auth_agent;
 mod bootstrap;
+mod captured;
 mod content;
 mod embedded;
 mod error;
@@ -27,6 +28,7 @@ mod ssh_options;
 mod target;
 mod wire;
 
+pub use captured::facts_under;
 pub use content::ContentSource;
 pub use embedded::{Agent, Agents, agents};
 pub use error::{KeyPrint, Recorded, SessionError, Unreachable, escaped};

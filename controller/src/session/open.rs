@@ -53,7 +53,7 @@ pub async fn open(
         Bootstrap { hashes: settings.agents.hashes(), nonce: bootstrap::nonce(), place: target.agent_path.clone() };
     listener(Notice::State("connecting"));
     let line = match target.connection {
-        ConnectionKind::Local => local::start(&script.script(), &settings.home)?,
+        ConnectionKind::Local => local::start(&script.script())?,
         ConnectionKind::Ssh => ssh::start(settings, target, &script.command(), &listener).await?,
     };
     open_on(settings, line, &script, hello, listener).await

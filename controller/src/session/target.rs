@@ -70,6 +70,34 @@ pub struct Defaults {
     pub agent_path: Option<String>,
 }
 
+impl Target {
+    /// A host reached by its own name over SSH, with nothing said about how.
+    pub fn new(host: HostName) -> Self {
+        Self {
+            address: host.0.clone(),
+            host,
+            port: None,
+            user: None,
+            password: None,
+            private_keys: Vec::new(),
+            connection: ConnectionKind::Ssh,
+            agent_path: None,
+            ssh_args: Arguments::default(),
+            connect_timeout: None,
+            host_key_checking: None,
+        }
+    }
+
+    /// Variables that [`Target::from_vars`] asks for.
+    pub const VARIABLES: &[&str] = &[
+        "ansible_connection", "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_user",
+        "ansible_ssh_user", "ansible_password", "ansible_ssh_password", "ansible_ssh_pass",
+        "ansible_private_key_file", "ansible_ssh_private_key_file", "ansible_ssh_args", "ansible_ssh_common_args",
+        "ansible_ssh_extra_args", "luthier_agent_path", "ansible_ssh_timeout", "ansible_timeout",
+        "ansible_ssh_host_key_checking", "ansible_host_key_checking",
+    ];
+}
+
 /// Looks up a variable of a host, rendered.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Value>;
 

@@ -46,6 +46,12 @@ pub use scope::{Entry, Lazy, Place, Scope};
 
 use crate::yaml::Value;
 
+/// A value as a YAML document, in block style.
+pub fn yaml_text(value: &Value) -> String {
+    let style = serial::YamlStyle { flow: Some(false), ..serial::YamlStyle::default() };
+    serial::to_yaml(value, &style).unwrap_or_else(|_| value.to_json().to_string())
+}
+
 /// What `omit` is: a text nobody writes. A parameter that renders to it is to be left out; [`Engine::render`] leaves it out of
 /// the mappings and lists it returns, and callers test single values with [`is_omit`].
 pub const OMIT: &str = "\u{2}luthier-omit-2f6c1d\u{3}";

@@ -2,6 +2,7 @@
 
 mod args;
 mod diagnostic;
+mod json;
 mod node;
 mod parse;
 mod relax;

@@ -3,7 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::node::{Node, NodeData, Tag};
 use super::value::{Origin, Value};
-use super::{relax, resolve};
+use super::{json, relax, resolve};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ const MAX_COPIED: usize = 500_000;
 /// # Errors
 /// The first thing in it that is not YAML as PyYAML's safe loader reads it.
 pub fn parse_str(text: &str, file: &Arc<Path>) -> Result<Vec<Node>, Diagnostic> {
-    let json = is_json(text);
+    let json = json::is_json(text);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut relaxed: Option<String> = None;
     for _ in 0..relax::ATTEMPTS {
@@ -29,7 +29,7 @@ pub fn parse_str(text: &str, file: &Arc<Path>) -> Result<Vec<Node>, Diagnostic> 
             Ok(documents) => return Ok(documents),
             Err(Failure::Said(diagnostic)) => return Err(diagnostic),
             // JSON writes some letters as two escapes, which YAML does not know.
-            Err(Failure::Scan(_)) if json => return Ok(from_json(text, file)),
+            Err(Failure::Scan(_)) if json => return Ok(json::read(text, file)),
             Err(Failure::Scan(error)) => match relax::relax(current, &error) {
                 Some(next) => relaxed = Some(next),
                 None => return Err(explain(&error, current, file)),
@@ -77,11 +77,6 @@ pub fn decode<'a>(bytes: &'a [u8], file: &Arc<Path>) -> Result<&'a str, Diagnost
         Diagnostic::error(Some(Origin { file: file.clone(), line, column }), "this byte is not UTF-8")
             .help("save the file as UTF-8")
     })
-}
-
-/// Ansible tries JSON first: numbers like `1e3` then follow JSON's rules.
-fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn explain(error: &ScanError, text: &str, file: &Arc<Path>) -> Diagnostic {
@@ -347,7 +342,7 @@ fn close(open: Open, json: bool) -> Result<Node, Diagnostic> {
     };
     let mut node = Node { data, origin, length: 0 };
     if json {
-        return Ok(unwrap(node));
+        return Ok(json::unwrap(node));
     }
     match tag.strip_prefix("tag:yaml.org,2002:") {
         Some("seq") if !is_map => {}
@@ -360,45 +355,6 @@ fn close(open: Open, json: bool) -> Result<Node, Diagnostic> {
         None => return Err(node.error(format!("the tag `{tag}` is not known here"))),
     }
     Ok(node)
-}
-
-/// Ansible's wrappings for what JSON lacks: text that is vaulted or never a template.
-fn unwrap(node: Node) -> Node {
-    let NodeData::Map(entries) = &node.data else { return node };
-    let [(key, inner)] = entries.as_slice() else { return node };
-    let (Some(name), Some(text)) = (key.text(), inner.text()) else { return node };
-    let (value, tag) = match name {
-        "__ansible_vault" => (Value::Vault(text.into()), Tag::Vault),
-        "__ansible_unsafe" => (Value::str(text), Tag::Unsafe),
-        _ => return node,
-    };
-    let data = NodeData::Scalar { text: text.to_owned(), value, plain: false, tag: Some(tag) };
-    Node { data, origin: inner.origin.clone(), length: inner.length }
-}
-
-/// A JSON text without places.
-fn from_json(text: &str, file: &Arc<Path>) -> Vec<Node> {
-    let origin = Origin { file: file.clone(), line: 1, column: 1 };
-    serde_json::from_str::<serde_json::Value>(text).map(|value| json_node(&value, &origin)).into_iter().collect()
-}
-
-fn json_node(value: &serde_json::Value, origin: &Origin) -> Node {
-    let written = |text: &str| NodeData::Scalar {
-        text: text.to_owned(),
-        value: Value::written(text, Some(origin.clone())),
-        plain: false,
-        tag: None,
-    };
-    let data = match value {
-        serde_json::Value::String(text) => written(text),
-        serde_json::Value::Array(items) => NodeData::List(items.iter().map(|item| json_node(item, origin)).collect()),
-        serde_json::Value::Object(map) => {
-            let key = |key: &str| Node { data: written(key), origin: origin.clone(), length: 0 };
-            NodeData::Map(map.iter().map(|(name, value)| (key(name), json_node(value, origin))).collect())
-        }
-        other => NodeData::Scalar { text: other.to_string(), value: Value::from_json(other), plain: true, tag: None },
-    };
-    unwrap(Node { data, origin: origin.clone(), length: 0 })
 }
 
 /// Own entries over merged ones: a merged key keeps its place and takes the own value.

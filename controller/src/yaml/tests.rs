@@ -1,5 +1,12 @@
 //! Ansible's own answers for YAML files, and the rules that no such file covers.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 use super::*;
 use serde_json::Value as Json;

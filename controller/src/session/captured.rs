@@ -1,0 +1,55 @@
+//! A captured machine: the agent runs here as a child on the capture's folder, so that it is read by the very same code.
+
+use super::{Agents, SessionError};
+use luthier_protocol::Map;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The facts of the machine captured in a folder. `only` names top-level keys; empty means all.
+pub fn facts_under(agents: &Agents, root: &Path, only: &[String]) -> Result<Map, SessionError> {
+    let arch = std::env::consts::ARCH;
+    let agent = agents.get(arch).ok_or_else(|| {
+        SessionError::NotStarted(format!("there is no agent for this machine ({arch}); known are {}", agents.known()))
+    })?;
+    let program = Program::new(agent.raw()?)?;
+    let mut command = Command::new(&program.path);
+    command.arg("facts").arg("--root").arg(root).stdin(Stdio::null());
+    if !only.is_empty() {
+        command.args(["--only", &only.join(",")]);
+    }
+    let wrong = |problem: String| SessionError::NotStarted(format!("{}: {problem}", program.path.display()));
+    let answer = command.output().map_err(|error| wrong(error.to_string()))?;
+    if !answer.status.success() {
+        return Err(SessionError::Input(super::escaped(String::from_utf8_lossy(&answer.stderr).trim())));
+    }
+    serde_json::from_slice(&answer.stdout).map_err(|error| wrong(format!("its answer is no JSON object: {error}")))
+}
+
+/// The agent as a file of ours, gone when dropped.
+struct Program {
+    path: PathBuf,
+}
+
+impl Program {
+    fn new(bytes: &[u8]) -> Result<Self, SessionError> {
+        let path = std::env::temp_dir().join(format!("luthier-agent-{}-{}", std::process::id(), super::bootstrap::nonce()));
+        let written = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o700)
+            .open(&path)
+            .and_then(|mut file| file.write_all(bytes));
+        let program = Self { path };
+        written.map_err(|error| SessionError::AgentFile { path: program.path.clone(), reason: error.to_string() })?;
+        Ok(program)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the folder is for temporary files.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
