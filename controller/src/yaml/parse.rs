@@ -138,14 +138,20 @@ struct Builder<'a> {
     anchors: HashMap<usize, Node>,
     copied: usize,
     documents: Vec<Node>,
+    /// Length of a text whose last line has no line end.
+    unended: Option<usize>,
 }
 
 impl<'a> Builder<'a> {
     fn new(file: &'a Arc<Path>, json: bool) -> Self {
-        Self { file, json, stack: Vec::new(), anchors: HashMap::new(), copied: 0, documents: Vec::new() }
+        Self { file, json, stack: Vec::new(), anchors: HashMap::new(), copied: 0, documents: Vec::new(), unended: None }
     }
 
     fn build(mut self, text: &str) -> Result<Vec<Node>, Failure> {
+        // Blanks behind the last line end are no line; the parser would take them for an empty one.
+        let trimmed = text.trim_end_matches([' ', '\t']);
+        let text = if trimmed.ends_with('\n') { trimmed } else { text };
+        self.unended = (!text.ends_with('\n')).then(|| text.chars().count());
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(Failure::Scan)?;
@@ -167,7 +173,13 @@ impl<'a> Builder<'a> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
-                let mut node = self.scalar(text.into_owned(), style, &tag, span)?;
+                let mut text = text.into_owned();
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && self.unended.is_some_and(|end| span.end.index() >= end) && text.ends_with('\n') {
+                    // The parser ends the last line; PyYAML leaves it as it is written.
+                    text.pop();
+                }
+                let mut node = self.scalar(text, style, &tag, span)?;
                 node.length = span.len();
                 if anchor > 0 {
                     self.anchors.insert(anchor, node.clone());

@@ -162,6 +162,21 @@ fn what_hangs_too_far_left_is_read_as_pyyaml_does() {
 }
 
 #[test]
+fn a_block_at_the_end_has_the_line_end_that_is_written() {
+    for (text, wanted) in [
+        ("a: |\n  x\n  y", "x\ny"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |+\n  x", "x"),
+        ("a: |\n  x\n  ", "x\n"),
+        ("a: |\n  x\n# c", "x\n"),
+        ("a: |\n  x\nb: y", "x\n"),
+        ("a: |-\n  x", "x"),
+    ] {
+        assert_eq!(value(text).get("a").unwrap().as_str(), Some(wanted), "{text}");
+    }
+}
+
+#[test]
 fn json_files_follow_json() {
     assert_eq!(
         value("{\"a\": 1e3, \"b\": \"{{ x }}\", \"c\": 12345678901234567890}\n").get("a"),
