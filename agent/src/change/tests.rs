@@ -1,5 +1,5 @@
 //! Every kind of change: made, refused, taken back.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::compare::same_setting;
 use super::*;

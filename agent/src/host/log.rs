@@ -5,6 +5,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a lock is tried.
+const ATTEMPTS: u32 = 20;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// An open file of records.
 #[derive(Debug)]
@@ -20,7 +27,8 @@ impl Log {
         let folder = path.parent().unwrap_or(Path::new("/"));
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        // Whoever lists the folder may hold it for a moment.
+        flock(&file, FlockOperation::LockExclusive)?;
         File::open(folder)?.sync_all()?;
         Ok(Self { file, path: path.to_path_buf(), length: 0 })
     }
@@ -32,18 +40,32 @@ impl Log {
         Ok(Self { file, path: path.to_path_buf(), length })
     }
 
-    /// Take the lock; false when another process holds it.
+    /// Take the lock; false when another process works on the file. Those who only ask hold it for a moment: try again.
     pub fn lock(&self) -> io::Result<bool> {
-        match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+        for _ in 0..ATTEMPTS {
+            if self.try_lock(FlockOperation::NonBlockingLockExclusive)? {
+                return Ok(true);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(false)
+    }
+
+    /// Whether a process works on the file now.
+    pub fn is_locked(&self) -> io::Result<bool> {
+        let free = self.try_lock(FlockOperation::NonBlockingLockShared)?;
+        if free {
+            flock(&self.file, FlockOperation::Unlock)?;
+        }
+        Ok(!free)
+    }
+
+    fn try_lock(&self, operation: FlockOperation) -> io::Result<bool> {
+        match flock(&self.file, operation) {
             Ok(()) => Ok(true),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Give the lock back.
-    pub fn unlock(&self) {
-        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 
     /// Where it lies.

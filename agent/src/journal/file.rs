@@ -2,7 +2,7 @@
 
 use super::error::JournalError;
 use super::v1::{self, HEADER, Intent, Opened, RECORD_HEADER, Record};
-use crate::host::log::Log;
+use crate::host::log::{Log, remove};
 use luthier_protocol::change::Resource;
 use luthier_protocol::journal::{ChangeState, ChangeSummary, Transaction, TransactionState};
 use luthier_protocol::name::Seq;
@@ -42,7 +42,11 @@ impl JournalFile {
         let mut bytes = v1::header();
         let record = Record::Opened(opened.clone());
         bytes.extend(v1::encode(&record).map_err(|source| write_error(path, source))?);
-        log.append(&bytes).map_err(|source| write_error(path, source))?;
+        if let Err(source) = log.append(&bytes) {
+            // An empty file would tell nobody anything.
+            let _ = remove(path);
+            return Err(write_error(path, source));
+        }
         Ok(Self { log, opened, entries: Vec::new(), closed: false, rolled_back: None })
     }
 
@@ -195,19 +199,14 @@ impl JournalFile {
         self.log.sync().map_err(|source| write_error(self.log.path(), source))
     }
 
-    /// The transaction as the controller sees it. Takes the lock for a moment to learn whether somebody is at work.
-    pub fn transaction(&mut self) -> Transaction {
+    /// The transaction as the controller sees it. The lock tells whether somebody is at work on it.
+    pub fn transaction(&self) -> Transaction {
         let state = match (self.rolled_back, self.closed) {
             (Some(true), _) => TransactionState::RolledBack,
             (Some(false), _) => TransactionState::PartlyRolledBack,
             (None, true) => TransactionState::Closed,
-            (None, false) => match self.log.lock() {
-                Ok(true) => {
-                    self.log.unlock();
-                    TransactionState::Interrupted
-                }
-                _ => TransactionState::Open,
-            },
+            (None, false) if self.log.is_locked().unwrap_or(true) => TransactionState::Open,
+            (None, false) => TransactionState::Interrupted,
         };
         Transaction {
             run: self.opened.run.clone(),

@@ -46,7 +46,7 @@ pub fn find(folder: &Path, run: Option<&RunId>, host: Option<&HostName>) -> Resu
 
 /// Transactions as the controller sees them, oldest first.
 pub fn list(folder: &Path, run: Option<&RunId>, host: Option<&HostName>) -> Result<Vec<Transaction>, JournalError> {
-    Ok(find(folder, run, host)?.into_iter().rev().map(|mut file| file.transaction()).collect())
+    Ok(find(folder, run, host)?.into_iter().rev().map(|file| file.transaction()).collect())
 }
 
 /// Drop the oldest transactions of a host beyond what is kept. One that is being written stays.

@@ -6,8 +6,10 @@
 mod child;
 mod converse;
 mod escalate;
+mod greeting;
 mod inbox;
 mod reader;
+mod relay;
 mod session;
 mod start;
 mod wire;

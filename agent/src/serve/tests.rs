@@ -1,5 +1,5 @@
 //! Whole conversations over pipes.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use super::converse::converse;
 use crate::host::Host;

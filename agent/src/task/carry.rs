@@ -59,7 +59,10 @@ fn attempt(module: &dyn Module, bench: &mut Bench<'_>, task: &TaskRequest, start
     {
         let bytes = match (bench.fetch)() {
             Ok(bytes) => bytes,
-            Err(message) => return Outcome::failed(Status::Failed, message, Map::new()),
+            Err(message) => {
+                let status = if bench.stop.raised().is_some() { Status::Cancelled } else { Status::Failed };
+                return Outcome::failed(status, message, Map::new());
+            }
         };
         if bytes.len() as u64 != *size || change::sha256(&bytes) != *sha256 {
             let message = format!("the content arrived damaged: {} of {size} bytes", bytes.len());

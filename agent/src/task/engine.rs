@@ -32,7 +32,7 @@ struct Made<'c> {
 
 /// Why the task does not go on.
 struct Stopped {
-    outcome: Outcome,
+    outcome: Box<Outcome>,
     /// Leave everything as it is: the transaction stays interrupted.
     leave: bool,
     /// What became of the change that was in hand, when it had to be taken back.
@@ -41,7 +41,7 @@ struct Stopped {
 
 impl From<Outcome> for Stopped {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, leave: false, last: None }
+        Self { outcome: Box::new(outcome), leave: false, last: None }
     }
 }
 
@@ -110,32 +110,38 @@ impl<'a, 'b> Engine<'a, 'b> {
     fn make<'c>(&mut self, change: &'c Change) -> Result<(u64, Cow<'c, Change>), Stopped> {
         let change = self.with_original(change)?;
         let number = self.intent(&change)?;
-        let error = match change::apply(self.bench.host, &change) {
-            Ok(()) => {
-                self.bench.ledger.done(number).map_err(|error| fail(error.to_string()))?;
-                return Ok((number, change));
-            }
-            Err(error) => error,
-        };
-        let mut stopped = fail(error.to_string());
-        let how = match &error {
+        let mut stopped = match change::apply(self.bench.host, &change) {
+            Ok(()) => match self.bench.ledger.done(number) {
+                Ok(()) => return Ok((number, change)),
+                Err(error) => fail(error.to_string()),
+            },
             // Never touched: what somebody else did there is theirs.
-            ChangeError::Moved { .. } | ChangeError::Nonsense { .. } => None,
-            ChangeError::NotTaken { expected, found, .. } => {
-                stopped.outcome.result.insert("expected".to_owned(), expected.clone().into());
-                stopped.outcome.result.insert("found".to_owned(), found.clone().into());
-                Some(change::take_back(self.bench.host, &change))
+            Err(error @ (ChangeError::Moved { .. } | ChangeError::Nonsense { .. })) => {
+                let mut stopped = fail(error.to_string());
+                if let Err(error) = self.bench.ledger.undone(number) {
+                    stopped.outcome = Box::new(stopped.outcome.add(&error.to_string()));
+                }
+                return Err(stopped);
             }
-            ChangeError::Refused { .. } => Some(change::take_back(self.bench.host, &change)),
+            Err(error) => {
+                let mut stopped = fail(error.to_string());
+                if let ChangeError::NotTaken { expected, found, .. } = error {
+                    stopped.outcome.result.insert("expected".to_owned(), expected.into());
+                    stopped.outcome.result.insert("found".to_owned(), found.into());
+                }
+                stopped
+            }
         };
-        let is_original = how.as_ref().is_none_or(is_original);
-        if is_original && let Err(error) = self.bench.ledger.undone(number) {
-            stopped.outcome = stopped.outcome.add(&error.to_string());
+        let how = change::take_back(self.bench.host, &change);
+        if is_original(&how)
+            && let Err(error) = self.bench.ledger.undone(number)
+        {
+            stopped.outcome = Box::new(stopped.outcome.add(&error.to_string()));
         }
         // Only worth telling when there was something to take back, or when that failed.
-        stopped.last = how
-            .filter(|how| how.outcome != UndoOutcome::AlreadyOriginal)
-            .map(|how| (change.resource.label().to_owned(), how));
+        if how.outcome != UndoOutcome::AlreadyOriginal {
+            stopped.last = Some((change.resource.label().to_owned(), how));
+        }
         Err(stopped)
     }
 
@@ -258,7 +264,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             rows.push((made.change.resource.label().to_owned(), how));
         }
         if rows.is_empty() {
-            return stopped.outcome;
+            return *stopped.outcome;
         }
         let undone: Vec<&str> = rows.iter().filter(|row| is_original(&row.1)).map(|row| row.0.as_str()).collect();
         let left: Vec<String> = rows
@@ -305,7 +311,7 @@ fn interrupted(reason: StopReason, values: Map) -> Stopped {
         StopReason::Cancelled => ("cancelled", false),
         StopReason::LineGone => ("the line to the controller is gone", true),
     };
-    Stopped { outcome: Outcome::failed(Status::Cancelled, message, values), leave, last: None }
+    Stopped { outcome: Box::new(Outcome::failed(Status::Cancelled, message, values)), leave, last: None }
 }
 
 /// The program could not be started: worded as Python words it, which playbooks look for.

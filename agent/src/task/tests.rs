@@ -18,9 +18,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+type Wish = Box<dyn Fn(&Host) -> Vec<Change> + Sync>;
+
 /// A module that wants what it was made to want.
 struct Fixed {
-    changes: Box<dyn Fn(&Host) -> Vec<Change> + Sync>,
+    changes: Wish,
 }
 
 static SPEC: ModuleSpec = ModuleSpec {
