@@ -66,20 +66,23 @@ impl Bootstrap {
         line(&format!(
             "n={nonce}; o=\"{place}\"; s=\"$LUTHIER_STATE_DIR\"; c=\"${{HOME:-/nonexistent}}/.cache/luthier\"; u=\"${{USER:-$LOGNAME}}\"; "
         ));
-        // Folders in the order they are tried; the operator's own is believed, the others must belong to us.
-        line("own() { [ \"$1\" = \"$o\" ] || { [ -O \"$1\" ] && [ ! -L \"$1\" ]; }; }; ");
+        // Folders in the order they are tried. Where the host's environment names a state folder (a host under test, a
+        // host whose /var is not ours to fill), nothing outside it and the temporary places is looked at.
+        line("set -- ${o:+\"$o\"}; if [ -n \"$s\" ]; then set -- \"$@\" \"$s\"; else set -- \"$@\" /var/lib/luthier \"$c\"; fi; set -- \"$@\" \"/run/luthier-$u\" \"/tmp/luthier-$u\"; ");
+        // Those that somebody chose are believed, the others must belong to us.
+        line("own() { [ \"$1\" = \"$o\" ] || [ \"$1\" = \"$s\" ] || { [ -O \"$1\" ] && [ ! -L \"$1\" ]; }; }; ");
         line(&format!(
-            "for d in \"$o\" \"$s\" /var/lib/luthier \"$c\" \"/run/luthier-$u\" \"/tmp/luthier-$u\"; do [ -n \"$d\" ] || continue; for h in {}; do f=\"$d/agent/$h\"; if [ -x \"$f\" ] && own \"$d\"; then exec \"$f\" serve --nonce $n --hash $h; fi; done; done; ",
+            "for d in \"$@\"; do for h in {}; do f=\"$d/agent/$h\"; if [ -x \"$f\" ] && own \"$d\"; then exec \"$f\" serve --nonce $n --hash $h; fi; done; done; ",
             hashes.join(" ")
         ));
         line(
             "z=raw; command -v gzip >/dev/null 2>&1 && z=gzip; echo; echo \"LUTHIER $n NEED $(uname -m) $z\"; read -r e l h || exit 1; [ \"$e\" = stop ] && exit 1; m=$(umask); umask 077; p=; ",
         );
         line(
-            "for d in \"$o\" \"$s\" /var/lib/luthier \"$c\" \"/run/luthier-$u\" \"/tmp/luthier-$u\"; do [ -n \"$d\" ] || continue; mkdir -p \"$d/agent\" 2>/dev/null && own \"$d\" || continue; t=\"$d/agent/.probe.$$\"; printf \"#\\041/bin/sh\\nexit 0\\n\" 2>/dev/null >\"$t\" && chmod 700 \"$t\" && \"$t\" 2>/dev/null && p=\"$d/agent\"; rm -f \"$t\"; [ -n \"$p\" ] && break; done; ",
+            "for d in \"$@\"; do mkdir -p \"$d/agent\" 2>/dev/null && own \"$d\" || continue; t=\"$d/agent/.probe.$$\"; printf \"#\\041/bin/sh\\nexit 0\\n\" 2>/dev/null >\"$t\" && chmod 700 \"$t\" && \"$t\" 2>/dev/null && p=\"$d/agent\"; rm -f \"$t\"; [ -n \"$p\" ] && break; done; ",
         );
         line(
-            "[ -n \"$p\" ] || { echo \"LUTHIER $n FAIL place no writable folder that may hold programs: tried /var/lib/luthier, $c, /run, /tmp\"; exit 1; }; ",
+            "[ -n \"$p\" ] || { echo \"LUTHIER $n FAIL place no writable folder that may hold programs: tried $*\"; exit 1; }; ",
         );
         line(
             "t=\"$p/.$h.$$\"; trap \"rm -f \\\"$t\\\"\" 1 2 13 15; if [ \"$e\" = gzip ]; then head -c \"$l\" | gzip -dc >\"$t\"; else head -c \"$l\" >\"$t\"; fi || { rm -f \"$t\"; echo \"LUTHIER $n FAIL write cannot write the agent to $p (disk full, or the upload was cut)\"; exit 1; }; ",

@@ -440,7 +440,8 @@ impl Site {
         } else {
             let _ = writeln!(text, "ansible_ssh_private_key_file={}", self.client_key.file.display());
         }
-        text.push('\n');
+        // The group again, so that hosts added later join it.
+        let _ = write!(text, "\n[{group}]\n");
         std::fs::write(self.inventory(), text).expect("the inventory");
     }
 

@@ -3,7 +3,7 @@
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +26,12 @@ impl Log {
     pub fn create(path: &Path) -> io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("/"));
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        for ours in [Some(folder), folder.parent()].into_iter().flatten() {
+            // In a folder shared by all users somebody may have been there first.
+            if fs::symlink_metadata(ours)?.uid() != rustix::process::geteuid().as_raw() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} is not ours", ours.display())));
+            }
+        }
         let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
         // Whoever lists the folder may hold it for a moment.
         flock(&file, FlockOperation::LockExclusive)?;
@@ -136,3 +142,10 @@ pub fn files_in(folder: &Path) -> io::Result<Vec<(String, u64)>> {
 pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
+/// Whether files can be kept in a folder, which need not exist yet. Nothing is made.
+pub fn can_hold(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    let existing = folder.ancestors().find(|ancestor| ancestor.exists());
+    existing.is_some_and(|ancestor| access(ancestor, Access::WRITE_OK | Access::EXEC_OK).is_ok())
+}
+

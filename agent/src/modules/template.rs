@@ -24,8 +24,8 @@ const PARAMS: &[ParamSpec] = &[
     param("force", ParamKind::Bool, "Replace a file with other content.").default("true").end(),
     param("follow", ParamKind::Bool, "Write to what a link at the destination leads to.").default("false").end(),
     param("newline_sequence", ParamKind::Str, "How lines end in the rendered file.")
-        .default("\"\\n\"")
-        .one_of(texts!["\n", "\r", "\r\n"])
+        .default("\\n")
+        .one_of(texts!["\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"])
         .end(),
     param("block_start_string", ParamKind::Str, "Begins a statement.").end(),
     param("block_end_string", ParamKind::Str, "Ends a statement.").end(),

@@ -2,7 +2,7 @@
 
 use super::converse::converse;
 use crate::change::sha256;
-use crate::host::{self, Host, sys};
+use crate::host::{self, Host, log, sys};
 use luthier_protocol::PROTOCOL_VERSION;
 use luthier_protocol::bootstrap::{failed_line, ready_line};
 use luthier_protocol::message::AgentHello;
@@ -83,14 +83,17 @@ fn hello(host: &Host, hash: String) -> AgentHello {
     }
 }
 
-/// Folder of the journal for the user this agent works as.
+/// Folder of the journal for the user this agent works as. Users without a home of their own (`nobody`) keep theirs in
+/// `/var/tmp`, which survives a reboot.
 fn state_folder(host: &Host) -> PathBuf {
-    if let Some(folder) = sys::variable("LUTHIER_STATE_DIR") {
-        return Path::new(&folder).join(host.own_user());
-    }
-    if sys::uid() == 0 {
-        return PathBuf::from(ROOT_STATE);
-    }
-    let home = host.account_of(sys::uid()).map(|account| account.home).or_else(|| sys::variable("HOME"));
-    PathBuf::from(home.unwrap_or_else(|| "/".to_owned())).join(".local/state/luthier")
+    let user = host.own_user();
+    let wanted = if let Some(folder) = sys::variable("LUTHIER_STATE_DIR") {
+        Path::new(&folder).join(&user)
+    } else if sys::uid() == 0 {
+        PathBuf::from(ROOT_STATE)
+    } else {
+        let home = host.account_of(sys::uid()).map(|account| account.home).or_else(|| sys::variable("HOME"));
+        PathBuf::from(home.unwrap_or_else(|| "/".to_owned())).join(".local/state/luthier")
+    };
+    if log::can_hold(&wanted) { wanted } else { PathBuf::from(format!("/var/tmp/luthier-{user}")) }
 }
