@@ -181,7 +181,9 @@ impl HostRun {
 
     /// Whether a role has to run: one with the same parameters runs once in a play.
     fn enter_role(&mut self, role: &Arc<crate::playbook::Role>) -> bool {
-        let same = |known: &Arc<crate::playbook::Role>| known.path == role.path && known.params == role.params;
+        let same = |known: &Arc<crate::playbook::Role>| {
+            known.path == role.path && known.params == role.params && known.vars == role.vars
+        };
         if !role.duplicates && role.once && self.roles_done.iter().any(same) {
             return false;
         }
