@@ -103,6 +103,7 @@ async fn tell(
         no_log: false,
         ignore_errors,
         ignore_unreachable: false,
+        fatal: flags::truth(walker, &task.keywords.any_errors_fatal, scope, place).unwrap_or(false),
         diff: false,
         delegate: None,
     };
