@@ -126,7 +126,8 @@ fn default_value(kind: ParamKind, text: &str) -> Json {
             let inner = text.trim_start_matches('[').trim_end_matches(']');
             inner.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Json::from).collect()
         }
-        // Text with characters that cannot be shown is written as JSON.
+        // Text that would not be seen as such is quoted: empty, with blanks, with control characters (as JSON).
+        _ if text.len() > 1 && text.starts_with('\'') && text.ends_with('\'') => Json::from(text.trim_matches('\'')),
         _ if text.starts_with('"') => serde_json::from_str(text).unwrap_or_else(|_| Json::from(text)),
         _ => Json::from(text),
     }
@@ -305,6 +306,9 @@ mod tests {
         let given = serde_json::json!({"src": "a", "dest": "/b"});
         let out = convert(entry("template"), given.as_object().unwrap().clone()).unwrap();
         assert_eq!(out.get("newline_sequence"), Some(&Json::from("\n")));
+        let given = serde_json::json!({"path": "/a", "regexp": "x"});
+        let out = convert(entry("replace"), given.as_object().unwrap().clone()).unwrap();
+        assert_eq!(out.get("replace"), Some(&Json::from("")));
         let given = serde_json::json!({"src": "a", "dest": "/b", "newline_sequence": "\\r\\n"});
         let out = convert(entry("template"), given.as_object().unwrap().clone()).unwrap();
         assert_eq!(out.get("newline_sequence"), Some(&Json::from("\r\n")));

@@ -100,6 +100,9 @@ impl HostRun {
     /// The whole play.
     pub async fn walk(mut self) {
         let flow = self.sections().await;
+        if flow != Flow::Next {
+            self.batch.end(&self.host);
+        }
         match flow {
             Flow::Failed => self.batch.lose(&self.host),
             Flow::Unreachable => self.batch.lose_contact(&self.host),

@@ -79,7 +79,8 @@ fn module_defaults(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &
             let Key::Str(name) = name else { continue };
             let same = task.entry.spec.name == **name || task.entry.spec.aliases.iter().any(|alias| alias == &**name);
             if let (true, Value::Map(defaults)) = (same, defaults) {
-                out.extend(defaults.iter().map(|(key, value)| (key.to_string(), value.to_json())));
+                // The nearest row for a module stands alone.
+                out = defaults.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect();
             }
         }
     }

@@ -43,6 +43,8 @@ pub struct Batch {
     pub ended: AtomicBool,
     /// Hosts that failed or cannot be reached.
     lost: Mutex<Lost>,
+    /// Hosts whose list has ended before the play's end, for whatever reason.
+    gone: Mutex<HashSet<String>>,
     /// Hosts that earlier plays lost: they count towards `max_fail_percentage`.
     lost_before: usize,
     fatal: Mutex<HashSet<Position>>,
@@ -118,10 +120,15 @@ impl Batch {
         self.file_variables.get(host).cloned().unwrap_or_default()
     }
 
-    /// Hosts of the play that have neither failed nor been lost.
+    /// Hosts of the play that are still at work.
     pub fn alive(&self) -> Vec<String> {
-        let lost = self.lost();
-        self.all_hosts.iter().filter(|host| !lost.contains(*host)).cloned().collect()
+        let (lost, gone) = (self.lost(), guard(&self.gone));
+        self.all_hosts.iter().filter(|host| !lost.contains(*host) && !gone.contains(*host)).cloned().collect()
+    }
+
+    /// A host's list ended before the play's end.
+    pub fn end(&self, host: &str) {
+        guard(&self.gone).insert(host.to_owned());
     }
 
     /// A host failed.
@@ -245,7 +252,7 @@ pub async fn play(
         let lost = batch.lost();
         failed.extend(lost.iter().cloned());
         let whole_batch = batch.hosts.iter().all(|host| lost.contains(host));
-        if whole_batch || batch.fatal() > 0 || batch.is_over(run) {
+        if whole_batch || (batch.fatal() > 0 && !lost.is_empty()) || batch.is_over(run) {
             return Ok(PlayEnd::Stop);
         }
         if batch.ended.load(Ordering::SeqCst) {
@@ -293,6 +300,7 @@ fn batch(
         halted: AtomicBool::new(false),
         ended: AtomicBool::new(false),
         lost: Mutex::default(),
+        gone: Mutex::default(),
         lost_before: 0,
         fatal: Mutex::default(),
         verdict: Mutex::default(),
