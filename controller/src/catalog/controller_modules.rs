@@ -97,7 +97,7 @@ fn set_fact() -> ModuleSpec {
     module(
         "set_fact",
         "Set variables of the host for the rest of the run. Takes any name.",
-        vec![default(param("cacheable", ParamKind::Bool, "Accepted; facts last for the run in any case."), "false")],
+        vec![default(param("cacheable", ParamKind::Bool, "Set them as facts too, under `ansible_facts`."), "false")],
         "- set_fact:\n    per_node: \"{{ pages | int // 2 }}\"\n",
     )
 }

@@ -126,6 +126,9 @@ fn default_value(kind: ParamKind, text: &str) -> Json {
             let inner = text.trim_start_matches('[').trim_end_matches(']');
             inner.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Json::from).collect()
         }
+        // Text that would not be seen as such is quoted: empty, with blanks, with control characters (as JSON).
+        _ if text.len() > 1 && text.starts_with('\'') && text.ends_with('\'') => Json::from(text.trim_matches('\'')),
+        _ if text.starts_with('"') => serde_json::from_str(text).unwrap_or_else(|_| Json::from(text)),
         _ => Json::from(text),
     }
 }
@@ -150,8 +153,16 @@ fn convert_one(entry: &Entry, param: &ParamSpec, value: Json) -> Result<Json, Pa
             None => return Err(wrong("a mapping", &value)),
         },
     };
+    let converted = unescaped_choice(param, converted);
     check_choice(entry, param, &converted)?;
     Ok(converted)
+}
+
+/// A choice that is a control character may be written by its escape: `'\n'` in single quotes is two characters.
+fn unescaped_choice(param: &ParamSpec, value: Json) -> Json {
+    let Some(text) = value.as_str() else { return value };
+    let meant = param.choices.iter().find(|choice| **choice != text && choice.escape_default().to_string() == text);
+    meant.map_or(value.clone(), |choice| Json::from(choice.as_ref()))
 }
 
 fn check_choice(entry: &Entry, param: &ParamSpec, value: &Json) -> Result<(), ParamError> {
@@ -178,7 +189,31 @@ fn text_of(value: &Json) -> Option<String> {
         Json::Bool(value) => Some(if *value { "True" } else { "False" }.to_owned()),
         Json::Null => Some(String::new()),
         // A mapping or list as text would be Python's representation; JSON is what such text is meant to be.
-        Json::Array(_) | Json::Object(_) => serde_json::to_string(value).ok(),
+        Json::Array(_) | Json::Object(_) => spaced(value),
+    }
+}
+
+/// JSON on one line with a blank after commas and colons, as Python writes it.
+fn spaced(value: &Json) -> Option<String> {
+    use serde::Serialize;
+    let mut out = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced)).ok()?;
+    String::from_utf8(out).ok()
+}
+
+struct Spaced;
+
+impl serde_json::ser::Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
     }
 }
 
@@ -264,6 +299,25 @@ mod tests {
         let given = serde_json::json!({"that": ["x"], "quiet": "yes"});
         let out = convert(entry("assert"), given.as_object().unwrap().clone()).unwrap();
         assert_eq!(out.get("quiet"), Some(&Json::Bool(true)));
+    }
+
+    #[test]
+    fn choices_and_defaults_may_be_control_characters() {
+        let given = serde_json::json!({"src": "a", "dest": "/b"});
+        let out = convert(entry("template"), given.as_object().unwrap().clone()).unwrap();
+        assert_eq!(out.get("newline_sequence"), Some(&Json::from("\n")));
+        let given = serde_json::json!({"path": "/a", "regexp": "x"});
+        let out = convert(entry("replace"), given.as_object().unwrap().clone()).unwrap();
+        assert_eq!(out.get("replace"), Some(&Json::from("")));
+        let given = serde_json::json!({"src": "a", "dest": "/b", "newline_sequence": "\\r\\n"});
+        let out = convert(entry("template"), given.as_object().unwrap().clone()).unwrap();
+        assert_eq!(out.get("newline_sequence"), Some(&Json::from("\r\n")));
+    }
+
+    #[test]
+    fn a_mapping_as_text_is_spaced_json() {
+        let value = serde_json::json!({"b": 1, "a": ["x", true, null]});
+        assert_eq!(text_of(&value).unwrap(), r#"{"b": 1, "a": ["x", true, null]}"#);
     }
 
     #[test]

@@ -70,14 +70,14 @@ fn expression(engine: &Engine, written: &Written, errors: &mut Vec<Diagnostic>) 
 }
 
 /// Names and constant values of parameters.
-pub(super) fn params(entry: &'static Entry, task: &Task, errors: &mut Vec<Diagnostic>) {
+pub(super) fn params(entry: &'static Entry, task: &Task, keywords: &Keywords, errors: &mut Vec<Diagnostic>) {
     // What a template or the module's defaults will add is not known yet.
-    let open = task.args.dynamic.is_some() || !task.keywords.module_defaults.is_empty();
+    let open = task.args.dynamic.is_some() || !keywords.module_defaults.is_empty();
     let given: Vec<(&str, &Written)> = task
         .args
         .pairs
         .iter()
-        .filter(|(name, _)| name != "_raw_params")
+        .filter(|(name, _)| name != "_raw_params" && !name.contains("{{"))
         .map(|(name, written)| (name.as_str(), written))
         .collect();
     let raw = task.args.get("_raw_params").is_some();

@@ -117,8 +117,8 @@ impl Planner {
             });
             return None;
         };
-        check::params(entry, task, errors);
         let keywords = task.keywords.inherit(outer);
+        check::params(entry, task, &keywords, errors);
         let outer = task.import.map(|_| Box::new(outer.clone()));
         Some(PlannedTask { task: Arc::clone(task), keywords, entry, handler, outer })
     }

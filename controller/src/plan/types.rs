@@ -60,10 +60,10 @@ pub struct PlannedTask {
 }
 
 impl PlannedTask {
-    /// The name as written, or the module's short name; templates are not rendered.
+    /// The name as written, or the module's name as written; templates are not rendered.
     pub fn bare_name(&self) -> String {
         let written = self.task.name.as_ref().and_then(|name| name.value.as_str().map(str::to_owned));
-        written.unwrap_or_else(|| self.entry.spec.name.to_string())
+        written.unwrap_or_else(|| self.task.module.clone())
     }
 
     /// The name with its role before it, as Ansible shows it.

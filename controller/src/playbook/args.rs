@@ -89,6 +89,8 @@ fn mapping(pairs: &[(Node, Node)]) -> Result<Vec<(String, Written)>, Diagnostic>
     for (key, value) in pairs {
         let name = match key.to_value() {
             Value::Str(text) => text.to_string(),
+            // Rendered with the parameters; modules that take any name take it then.
+            Value::Template(text) => text.source.to_string(),
             other => {
                 let message = format!("a parameter's name must be text, found {}", other.type_name());
                 return Err(Diagnostic::error(Some(key.origin.clone()), message));

@@ -248,6 +248,7 @@ pub(super) fn role_entry(
     let mut name = None;
     let mut keywords = Keywords::default();
     let mut params = ValueMap::new();
+    let mut vars = ValueMap::new();
     let mut parts = Parts::default();
     if let NodeData::Map(pairs) = &node.data {
         for (key, value) in pairs {
@@ -257,7 +258,7 @@ pub(super) fn role_entry(
                 "tasks_from" => parts.tasks = value.to_value().as_str().unwrap_or("main").to_owned(),
                 "vars" => match variables(value) {
                     Ok(maps) => {
-                        maps.iter().for_each(|map| params.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))))
+                        maps.iter().for_each(|map| vars.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))))
                     }
                     Err(error) => reading.errors.push(error),
                 },
@@ -275,7 +276,7 @@ pub(super) fn role_entry(
     }
     match name {
         Some(name) if matches!(name.value, Value::Str(_)) => {
-            let wanted = RoleUse { name: &name, parts, params, keywords, once: true, near, parent };
+            let wanted = RoleUse { name: &name, parts, params, vars, keywords, once: true, near, parent };
             reader.role_block(&wanted, reading)
         }
         _ => {

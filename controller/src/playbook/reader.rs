@@ -185,6 +185,7 @@ impl Reader {
             name: &name,
             parts,
             params: ValueMap::new(),
+            vars: ValueMap::new(),
             keywords: task.keywords,
             once: false,
             near: file.parent().unwrap_or(Path::new(".")),
@@ -206,7 +207,7 @@ impl Reader {
             return None;
         }
         let loaded = role::folder(self, &name, wanted.near, &wanted.name.origin)
-            .and_then(|path| role::load(&name, &path, &wanted.parts, wanted.params.clone(), wanted.once, parents));
+            .and_then(|path| role::load(&name, &path, wanted, parents));
         let (role, dependencies) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -270,6 +271,8 @@ pub struct RoleUse<'a> {
     pub parts: Parts,
     /// Parameters given with it.
     pub params: ValueMap,
+    /// `vars:` given with it: they rank with the role's own variables, below facts that are set.
+    pub vars: ValueMap,
     /// Keywords given with it.
     pub keywords: Keywords,
     /// It runs once in a play for the same parameters.

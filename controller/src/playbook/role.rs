@@ -1,6 +1,6 @@
 //! Roles: where they are found and what their folder holds.
 
-use super::reader::Reader;
+use super::reader::{Reader, RoleUse};
 use super::types::Role;
 use crate::yaml::{self, Diagnostic, Key, Node, NodeData, Origin, Value, ValueMap};
 use std::path::{Path, PathBuf};
@@ -112,20 +112,22 @@ pub(super) fn meta(path: &Path) -> Result<(Vec<Node>, bool), Diagnostic> {
 pub(super) fn load(
     name: &str,
     path: &Path,
-    parts: &Parts,
-    params: ValueMap,
-    once: bool,
+    wanted: &RoleUse<'_>,
     parents: Vec<String>,
 ) -> Result<(Role, Vec<Node>), Diagnostic> {
     let (dependencies, duplicates) = meta(path)?;
+    let mut vars = variables(path, "vars", &wanted.parts.vars)?;
+    if !wanted.vars.is_empty() {
+        Arc::make_mut(&mut vars).extend(wanted.vars.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
     let role = Role {
         name: name.to_owned(),
         path: path.to_path_buf(),
-        defaults: variables(path, "defaults", &parts.defaults)?,
-        vars: variables(path, "vars", &parts.vars)?,
-        params: Arc::new(params),
+        defaults: variables(path, "defaults", &wanted.parts.defaults)?,
+        vars,
+        params: Arc::new(wanted.params.clone()),
         duplicates,
-        once,
+        once: wanted.once,
         parents,
     };
     Ok((role, dependencies))

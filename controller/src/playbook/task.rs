@@ -96,7 +96,7 @@ impl<'n> Draft<'n> {
             "action" => self.action = Some((value, false)),
             "local_action" => self.action = Some((value, true)),
             "args" => self.extra = Some(value),
-            "loop" => self.looped = Some((None, written(value))),
+            "loop" => self.take_loop(None, key, value)?,
             "loop_control" => self.control = loop_control(value)?,
             "register" => self.register = Some(identifier(value)?),
             "notify" => self.notify = list(value),
@@ -112,10 +112,20 @@ impl<'n> Draft<'n> {
             // Every task already runs beside those of the other hosts; its result is simply awaited.
             "async" | "poll" => {}
             _ => match name.strip_prefix("with_") {
-                Some(lookup) => self.looped = Some((Some(lookup.to_owned()), written(value))),
+                Some(lookup) => self.take_loop(Some(lookup.to_owned()), key, value)?,
                 None => self.modules.push((name.to_owned(), key, value)),
             },
         }
+        Ok(())
+    }
+
+    fn take_loop(&mut self, lookup: Option<String>, key: &Node, value: &Node) -> Result<(), Diagnostic> {
+        if self.looped.is_some() {
+            return Err(Diagnostic::error(Some(key.origin.clone()), "a task has one loop")
+                .length(key.length)
+                .help("`loop` or one `with_…`, not both"));
+        }
+        self.looped = Some((lookup, written(value)));
         Ok(())
     }
 

@@ -118,9 +118,27 @@ fn size(value: &Value, hosts: usize, written: &Written) -> Result<usize, Diagnos
     }
 }
 
+/// Whether so many lost hosts are more than the limit: exactly the limit is allowed.
+pub fn is_over(limit: f64, lost: usize, hosts: usize) -> bool {
+    lost as f64 * 100.0 > limit * hosts.max(1) as f64
+}
+
 /// `max_fail_percentage`, if the play has one that can be read.
 pub fn max_fail(run: &Run, play: &Play) -> Option<f64> {
     let written = play.max_fail_percentage.as_ref()?;
     let value = render(run, play, written).ok()?;
     text(&value).trim().trim_end_matches('%').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_may_be_reached_but_not_passed() {
+        assert!(!is_over(50.0, 1, 2));
+        assert!(is_over(49.0, 1, 2));
+        assert!(is_over(0.0, 1, 100));
+        assert!(!is_over(0.0, 0, 100));
+    }
 }

@@ -36,6 +36,10 @@ pub async fn carry_out(run: &Arc<Run>, plays: Vec<PlannedPlay>) -> RunEnd {
             }
         }
     }
+    if run.is_before_start() && end.errors.is_empty() && !run.is_stopping() {
+        let wanted = run.options.start_at.as_deref().unwrap_or_default();
+        run.warn(None, format!("no task is named `{wanted}`: nothing was done"));
+    }
     connect::close_all(run).await;
     end.recap = run.recap();
     end.interrupted = run.is_stopping();

@@ -7,10 +7,9 @@ use super::{looping, remote, run::text, verdict};
 use crate::event::{Event, EventStatus, TaskEvent};
 use crate::plan::PlannedTask;
 use crate::template::{Place, Scope};
-use crate::yaml::{Value, ValueMap};
+use crate::yaml::Value;
 use luthier_protocol::{Map, Value as Json};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl HostRun {
     /// Await a started task and take its consequences.
@@ -22,7 +21,8 @@ impl HostRun {
     pub async fn conclude(&mut self, started: Started) -> (Flow, Vec<Outcome>) {
         let place = self.run.place(&started.task.task);
         let mut outcomes = Vec::with_capacity(started.items.len());
-        let Started { task, name, items, looped, no_log, ignore_errors, ignore_unreachable, diff, delegate } = started;
+        let Started { task, name, items, looped, no_log, ignore_errors, ignore_unreachable, fatal, diff, delegate } =
+            started;
         let mut last_scope = None;
         for mut item in items {
             remote::settle(self, &mut item).await;
@@ -35,8 +35,9 @@ impl HostRun {
             last_scope = Some(item.scope);
             outcomes.push(outcome);
         }
-        let telling = Telling { name, looped, no_log, ignore_errors, ignore_unreachable, diff, delegate };
+        let telling = Telling { name, looped, no_log, ignore_errors, ignore_unreachable, fatal, diff, delegate };
         let flow = self.conclude_outcomes(&task, &outcomes, &telling, last_scope.unwrap_or_default(), &place).await;
+        let flow = if fatal && flow == Flow::Next { self.stand_together().await } else { flow };
         (flow, outcomes)
     }
 
@@ -77,30 +78,32 @@ impl HostRun {
         match whole.status {
             EventStatus::Unreachable if telling.ignore_unreachable => Flow::Next,
             EventStatus::Unreachable => {
-                self.batch.lose(&self.host);
-                self.stop_all_if_fatal(task);
+                self.batch.lose_contact(&self.host);
+                self.fail_all_if(telling.fatal);
                 Flow::Unreachable
             }
             EventStatus::Failed if !telling.ignore_errors => {
-                self.failed(task, &whole, &telling.name);
+                self.failed(&whole, telling);
                 Flow::Failed
             }
             _ => Flow::Next,
         }
     }
 
-    fn failed(&mut self, task: &PlannedTask, whole: &Outcome, name: &str) {
-        self.failure = Some((name.to_owned(), Value::from_json(&Json::Object(whole.registered(None)))));
+    fn failed(&mut self, whole: &Outcome, telling: &Telling) {
+        self.dragged = false;
+        self.failure = Some((telling.name.clone(), Value::from_json(&Json::Object(whole.registered(None)))));
         if self.rescues == 0 {
             self.batch.lose(&self.host);
-            self.stop_all_if_fatal(task);
         }
+        self.fail_all_if(telling.fatal);
     }
 
-    /// `any_errors_fatal`: nobody starts a further task.
-    fn stop_all_if_fatal(&self, task: &PlannedTask) {
-        if task.keywords.any_errors_fatal.as_ref().is_some_and(|flag| flag.value == Value::Bool(true)) {
-            self.batch.halted.store(true, Ordering::SeqCst);
+    /// `any_errors_fatal`: this failure is everybody's.
+    fn fail_all_if(&mut self, fatal: bool) {
+        if fatal {
+            self.batch.fail_all(&self.position);
+            self.fatal = self.batch.fatal();
         }
     }
 
@@ -197,6 +200,7 @@ struct Telling {
     no_log: bool,
     ignore_errors: bool,
     ignore_unreachable: bool,
+    fatal: bool,
     diff: bool,
     delegate: Option<String>,
 }
@@ -223,12 +227,4 @@ fn censored(result: &Map) -> Map {
         }
     }
     out
-}
-
-/// Variables of a mapping that a result carries.
-pub fn mapping(value: &Json) -> ValueMap {
-    match Value::from_json(value) {
-        Value::Map(map) => (*map).clone(),
-        _ => ValueMap::new(),
-    }
 }

@@ -12,7 +12,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Results a `run_once` task shares with all hosts.
 pub type Shared = Arc<Vec<Outcome>>;
@@ -56,6 +55,12 @@ pub struct HostRun {
     pub failure: Option<(String, crate::yaml::Value)>,
     /// Inside how many blocks with a `rescue`: a failure there is not the host's end.
     pub rescues: usize,
+    /// Inside how many `rescue` and `always` parts: those are finished though too many hosts failed.
+    pub recovering: usize,
+    /// Failures under `any_errors_fatal` this host has taken part in.
+    pub fatal: usize,
+    /// The failure is another host's, under `any_errors_fatal`.
+    pub dragged: bool,
     /// `--start-at-task` has not been reached.
     pub waiting_for_start: bool,
     /// Host whose variables `set_fact` sets, where that is another (`delegate_facts`).
@@ -70,7 +75,7 @@ impl HostRun {
     /// A host before the first step.
     pub fn new(run: Arc<Run>, batch: Arc<Batch>, index: usize, host: String) -> Self {
         let memory = run.memory(&host);
-        let waiting_for_start = run.options.start_at.is_some();
+        let waiting_for_start = run.is_before_start();
         Self {
             run,
             batch,
@@ -83,6 +88,9 @@ impl HostRun {
             roles_done: Vec::new(),
             failure: None,
             rescues: 0,
+            recovering: 0,
+            fatal: 0,
+            dragged: false,
             waiting_for_start,
             fact_target: None,
             leader: false,
@@ -92,8 +100,13 @@ impl HostRun {
     /// The whole play.
     pub async fn walk(mut self) {
         let flow = self.sections().await;
-        if matches!(flow, Flow::Failed | Flow::Unreachable) {
-            self.batch.lose(&self.host);
+        if flow != Flow::Next {
+            self.batch.end(&self.host);
+        }
+        match flow {
+            Flow::Failed => self.batch.lose(&self.host),
+            Flow::Unreachable => self.batch.lose_contact(&self.host),
+            Flow::Next | Flow::End | Flow::EndRole => {}
         }
         if let Some(lockstep) = &self.batch.lockstep {
             lockstep.leave(self.index, &self.position);
@@ -164,24 +177,31 @@ impl HostRun {
                 flow = self.drain().await.then(flow);
             }
             self.rescues -= usize::from(rescued);
-            if flow == Flow::Failed && rescued && !self.batch.halted.load(Ordering::SeqCst) {
-                self.run.rescued(&self.host);
-                self.publish_failure();
+            self.recovering += 1;
+            if flow == Flow::Failed && rescued {
+                // A failure that was another host's is that host's to be counted.
+                if !std::mem::take(&mut self.dragged) {
+                    self.run.rescued(&self.host);
+                    self.publish_failure();
+                }
                 flow = self.steps(&block.rescue, &extend(base, 1)).await;
                 flow = self.drain().await.then(flow);
             }
-            if !block.always.is_empty() && flow != Flow::Unreachable {
+            if !block.always.is_empty() && matches!(flow, Flow::Next | Flow::Failed | Flow::EndRole) {
                 let after = self.steps(&block.always, &extend(base, 2)).await;
                 let after = self.drain().await.then(after);
                 flow = flow.then_worse(after);
             }
+            self.recovering -= 1;
             if flow == Flow::EndRole && block.role.is_some() { Flow::Next } else { flow }
         })
     }
 
     /// Whether a role has to run: one with the same parameters runs once in a play.
     fn enter_role(&mut self, role: &Arc<crate::playbook::Role>) -> bool {
-        let same = |known: &Arc<crate::playbook::Role>| known.path == role.path && known.params == role.params;
+        let same = |known: &Arc<crate::playbook::Role>| {
+            known.path == role.path && known.params == role.params && known.vars == role.vars
+        };
         if !role.duplicates && role.once && self.roles_done.iter().any(same) {
             return false;
         }
@@ -214,11 +234,30 @@ impl HostRun {
         }
     }
 
+    /// After a task with `any_errors_fatal`: wait until everybody has finished it, and fail with whoever failed.
+    pub async fn stand_together(&mut self) -> Flow {
+        let Some(lockstep) = &self.batch.lockstep else { return Flow::Next };
+        let after = extend(&self.position, u32::MAX);
+        lockstep.reach(self.index, &self.position, &after).await;
+        self.position = after;
+        self.share_failure(self.batch.fatal())
+    }
+
+    /// A failure of another host under `any_errors_fatal` is this one's too.
+    fn share_failure(&mut self, fatal: usize) -> Flow {
+        if fatal <= self.fatal {
+            return Flow::Next;
+        }
+        self.fatal = fatal;
+        self.dragged = true;
+        if self.rescues == 0 {
+            self.batch.lose(&self.host);
+        }
+        Flow::Failed
+    }
+
     fn is_start(&self, task: &PlannedTask) -> bool {
-        let Some(wanted) = &self.run.options.start_at else { return true };
-        let bare = task.bare_name();
-        let full = task.full_name(&bare);
-        bare == *wanted || full == *wanted || glob(wanted, &bare) || glob(wanted, &full)
+        self.run.options.start_at.as_ref().is_none_or(|wanted| is_named(task, wanted))
     }
 
     /// Take a position, keeping step with the others.
@@ -228,11 +267,11 @@ impl HostRun {
             self.leader = lockstep.reach(self.index, &self.position, &position).await;
         }
         self.position = position;
-        self.batch.judge(&self.run);
-        if self.run.is_stopping() {
+        let verdict = self.batch.verdict(&self.run, &self.position);
+        if self.run.is_stopping() || verdict.is_halted || (verdict.is_over && self.recovering == 0) {
             return Flow::End;
         }
-        if self.batch.halted.load(Ordering::SeqCst) { Flow::End } else { Flow::Next }
+        self.share_failure(verdict.fatal)
     }
 
     /// Run the handlers that were notified, in the order they are defined.
@@ -313,6 +352,13 @@ fn extend(base: &[u32], number: u32) -> Position {
     position.extend_from_slice(base);
     position.push(number);
     position
+}
+
+/// Whether a task is the one `--start-at-task` names.
+pub fn is_named(task: &PlannedTask, wanted: &str) -> bool {
+    let bare = task.bare_name();
+    let full = task.full_name(&bare);
+    bare == wanted || full == wanted || glob(wanted, &bare) || glob(wanted, &full)
 }
 
 /// Shell pattern with `*` only, as `--start-at-task` takes it.

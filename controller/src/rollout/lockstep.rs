@@ -15,6 +15,7 @@ pub type Position = Vec<u32>;
 pub struct Lockstep {
     rows: Mutex<Rows>,
     lowest: watch::Sender<Option<Position>>,
+    moves: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ impl Lockstep {
         if hosts > 0 {
             at.insert(Position::new(), (0..hosts).collect());
         }
-        Self { rows: Mutex::new(Rows { at, leader: None }), lowest: watch::Sender::new(Some(Position::new())) }
+        Self { rows: Mutex::new(Rows { at, leader: None }), lowest: watch::Sender::new(Some(Position::new())), moves: watch::Sender::new(0) }
     }
 
     /// Go from one position to the next and wait until nobody is before it. True for the one host that stands for all
@@ -46,6 +47,14 @@ impl Lockstep {
             rows.leader = Some((to.clone(), first));
         }
         rows.leader.as_ref().is_some_and(|(_, leader)| *leader == host)
+    }
+
+    /// Wait for this host's turn at a step where at most `width` hosts work at once (`throttle`): they go in their order.
+    pub async fn turn(&self, host: usize, at: &Position, width: usize) {
+        let mut moves = self.moves.subscribe();
+        let is_due = |_: &u64| self.rows().at.get(at).is_none_or(|hosts| hosts.range(..host).count() < width);
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = moves.wait_for(is_due).await;
     }
 
     /// This host has no further steps.
@@ -66,6 +75,7 @@ impl Lockstep {
         }
         let lowest = rows.at.keys().next().cloned();
         drop(rows);
+        self.moves.send_modify(|count| *count = count.wrapping_add(1));
         self.lowest.send_if_modified(|known| {
             let changed = *known != lowest;
             *known = lowest;
@@ -112,6 +122,31 @@ mod tests {
             leaders.push(host.await.unwrap_or(99));
         }
         assert_eq!(leaders, [4, 0, 0]);
+    }
+
+    #[tokio::test]
+    async fn a_throttled_step_goes_in_order() {
+        let lockstep = Arc::new(Lockstep::new(3));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let hosts: Vec<_> = (0..3)
+            .rev()
+            .map(|host| {
+                let (lockstep, order) = (Arc::clone(&lockstep), Arc::clone(&order));
+                tokio::spawn(async move {
+                    let (start, step) = (Position::new(), vec![1]);
+                    lockstep.reach(host, &start, &step).await;
+                    lockstep.turn(host, &step, 1).await;
+                    if let Ok(mut order) = order.lock() {
+                        order.push(host);
+                    }
+                    lockstep.leave(host, &step);
+                })
+            })
+            .collect();
+        for host in hosts {
+            assert!(host.await.is_ok());
+        }
+        assert_eq!(order.lock().map(|order| order.clone()).unwrap_or_default(), [0, 1, 2]);
     }
 
     #[tokio::test]

@@ -52,8 +52,13 @@ pub fn variable(control: &LoopControl) -> &str {
     control.variable.as_deref().unwrap_or("item")
 }
 
-/// The variables of a round.
+/// The variables of a round over those around it.
 pub fn scope(round: &Round<'_>, outer: &Scope) -> Scope {
+    outer.with(Arc::new(variables(round)))
+}
+
+/// The variables of a round.
+pub fn variables(round: &Round<'_>) -> ValueMap {
     let mut map = ValueMap::new();
     map.insert(Key::from(variable(round.control)), round.value.clone());
     map.insert(Key::from("ansible_loop_var"), Value::from(variable(round.control)));
@@ -64,7 +69,7 @@ pub fn scope(round: &Round<'_>, outer: &Scope) -> Scope {
     if round.control.extended {
         map.insert(Key::from("ansible_loop"), extended(round));
     }
-    outer.with(Arc::new(map))
+    map
 }
 
 fn extended(round: &Round<'_>) -> Value {

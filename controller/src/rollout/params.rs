@@ -1,6 +1,7 @@
 //! A task's parameters, rendered and converted.
 
 use super::host::HostRun;
+use super::run::text;
 use crate::catalog;
 use crate::plan::PlannedTask;
 use crate::template::{OMIT, Place, Scope};
@@ -34,11 +35,17 @@ pub fn render(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place
             continue;
         }
         let value = engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
+        let name = if name.contains("{{") {
+            let rendered = engine.render(&Value::written(name, Some(written.origin.clone())), scope, place);
+            text(&rendered.map_err(|error| error.to_string())?)
+        } else {
+            name.clone()
+        };
         if is_omit(&value) {
-            given.shift_remove(name);
+            given.shift_remove(&name);
             continue;
         }
-        given.insert(name.clone(), without_omitted(value).to_json());
+        given.insert(name, without_omitted(value).to_json());
     }
     free_text(task, &mut given)?;
     catalog::convert(task.entry, given).map_err(|error| match error.help {
@@ -72,7 +79,8 @@ fn module_defaults(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &
             let Key::Str(name) = name else { continue };
             let same = task.entry.spec.name == **name || task.entry.spec.aliases.iter().any(|alias| alias == &**name);
             if let (true, Value::Map(defaults)) = (same, defaults) {
-                out.extend(defaults.iter().map(|(key, value)| (key.to_string(), value.to_json())));
+                // The nearest row for a module stands alone.
+                out = defaults.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect();
             }
         }
     }

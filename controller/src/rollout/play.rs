@@ -1,6 +1,6 @@
 //! One play: its batches of hosts, one after another; in a batch every host at once.
 
-use super::host::HostRun;
+use super::host::{HostRun, is_named};
 use super::lockstep::{Lockstep, Position};
 use super::run::{Run, text};
 use super::{batches, scope, vars_files};
@@ -37,15 +37,53 @@ pub struct Batch {
     pub lockstep: Option<Lockstep>,
     /// Results of `run_once` tasks, by position.
     pub once: Mutex<HashMap<Position, watch::Sender<Option<super::host::Shared>>>>,
-    /// No further task starts: a limit on failures was exceeded, or `meta: end_play`.
+    /// No further task starts (`meta: end_play`, `end_batch`).
     pub halted: AtomicBool,
-    /// Hosts whose list goes on.
-    lost: Mutex<HashSet<String>>,
+    /// No further batch starts either (`meta: end_play`).
+    pub ended: AtomicBool,
+    /// Hosts that failed or cannot be reached.
+    lost: Mutex<Lost>,
+    /// Hosts whose list has ended before the play's end, for whatever reason.
+    gone: Mutex<HashSet<String>>,
+    /// Hosts that earlier plays lost: they count towards `max_fail_percentage`.
+    lost_before: usize,
+    fatal: Mutex<HashSet<Position>>,
+    verdict: Mutex<Option<(Position, Verdict)>>,
     announced: Mutex<HashSet<Position>>,
+    claimed: Mutex<HashSet<Position>>,
     roles: Mutex<Arc<Vec<Arc<Role>>>>,
     handlers: Mutex<Arc<Vec<Arc<PlannedTask>>>>,
     throttles: Mutex<HashMap<Position, Arc<tokio::sync::Semaphore>>>,
     file_variables: HashMap<String, Arc<ValueMap>>,
+}
+
+/// What holds for every host that takes a step, decided by the first who takes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// `meta: end_play` or `end_batch`.
+    pub is_halted: bool,
+    /// More hosts failed than `max_fail_percentage` allows.
+    pub is_over: bool,
+    /// How many failures under `any_errors_fatal` there have been.
+    pub fatal: usize,
+}
+
+/// Hosts whose list does not go on, and why.
+#[derive(Debug, Default)]
+struct Lost {
+    failed: HashSet<String>,
+    unreachable: HashSet<String>,
+}
+
+impl Lost {
+    fn all(&self) -> HashSet<String> {
+        self.failed.union(&self.unreachable).cloned().collect()
+    }
+
+    /// How many count when a batch is judged.
+    fn counted(&self, unreachable_counts: bool) -> usize {
+        if unreachable_counts { self.all().len() } else { self.failed.len() }
+    }
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,25 +120,50 @@ impl Batch {
         self.file_variables.get(host).cloned().unwrap_or_default()
     }
 
-    /// Hosts of the play that have neither failed nor been lost.
+    /// Hosts of the play that are still at work.
     pub fn alive(&self) -> Vec<String> {
-        let lost = guard(&self.lost);
-        self.all_hosts.iter().filter(|host| !lost.contains(*host)).cloned().collect()
+        let (lost, gone) = (self.lost(), guard(&self.gone));
+        self.all_hosts.iter().filter(|host| !lost.contains(*host) && !gone.contains(*host)).cloned().collect()
     }
 
-    /// A host failed or was lost.
+    /// A host's list ended before the play's end.
+    pub fn end(&self, host: &str) {
+        guard(&self.gone).insert(host.to_owned());
+    }
+
+    /// A host failed.
     pub fn lose(&self, host: &str) {
-        guard(&self.lost).insert(host.to_owned());
+        let mut lost = guard(&self.lost);
+        if !lost.unreachable.contains(host) {
+            lost.failed.insert(host.to_owned());
+        }
+    }
+
+    /// A host cannot be reached.
+    pub fn lose_contact(&self, host: &str) {
+        guard(&self.lost).unreachable.insert(host.to_owned());
+    }
+
+    /// A failure under `any_errors_fatal`: it is everybody's. Several hosts failing at one step are one failure.
+    pub fn fail_all(&self, position: &Position) {
+        guard(&self.fatal).insert(position.clone());
+    }
+
+    /// How many failures under `any_errors_fatal` there have been.
+    pub fn fatal(&self) -> usize {
+        guard(&self.fatal).len()
     }
 
     /// A host's errors were cleared.
     pub fn regain(&self, host: &str) {
-        guard(&self.lost).remove(host);
+        let mut lost = guard(&self.lost);
+        lost.failed.remove(host);
+        lost.unreachable.remove(host);
     }
 
     /// Hosts of this batch that failed or were lost.
     pub fn lost(&self) -> HashSet<String> {
-        guard(&self.lost).clone()
+        guard(&self.lost).all()
     }
 
     /// True for the first who asks about a position: it announces the task.
@@ -108,7 +171,12 @@ impl Batch {
         guard(&self.announced).insert(position.clone())
     }
 
-    /// The semaphore of a task with `throttle`.
+    /// True for the first who asks to stand for all hosts at a position.
+    pub fn claim(&self, position: &Position) -> bool {
+        guard(&self.claimed).insert(position.clone())
+    }
+
+    /// The semaphore of a task with `throttle`, where hosts keep no step.
     pub fn throttle(&self, position: &Position, width: usize) -> Arc<tokio::sync::Semaphore> {
         let mut throttles = guard(&self.throttles);
         let semaphore =
@@ -121,18 +189,30 @@ impl Batch {
         guard(&self.once).entry(position.clone()).or_insert_with(|| watch::Sender::new(None)).clone()
     }
 
-    /// Whether the failures so far are too many for anybody to go on.
-    pub fn judge(&self, run: &Run) {
-        let lost = guard(&self.lost).len();
-        if lost == 0 {
-            return;
+    /// What holds at a step. The first who takes it decides for all, so that nobody stays behind because a faster host
+    /// failed at this very step.
+    pub fn verdict(&self, run: &Run, position: &Position) -> Verdict {
+        let mut slot = guard(&self.verdict);
+        if self.lockstep.is_some()
+            && let Some((known, verdict)) = slot.as_ref()
+            && known == position
+        {
+            return *verdict;
         }
-        if let Some(limit) = batches::max_fail(run, &self.planned.play) {
-            let share = lost as f64 * 100.0 / self.hosts.len().max(1) as f64;
-            if share > limit {
-                self.halted.store(true, Ordering::SeqCst);
-            }
-        }
+        let verdict = Verdict {
+            is_halted: self.halted.load(Ordering::SeqCst),
+            is_over: self.is_over(run),
+            fatal: self.fatal(),
+        };
+        *slot = Some((position.clone(), verdict));
+        verdict
+    }
+
+    /// Whether more hosts failed than `max_fail_percentage` allows.
+    fn is_over(&self, run: &Run) -> bool {
+        let lost = guard(&self.lost).counted(run.options.unreachable_counts);
+        let limit = (lost > 0).then(|| batches::max_fail(run, &self.planned.play)).flatten();
+        limit.is_some_and(|limit| batches::is_over(limit, lost + self.lost_before, self.hosts.len()))
     }
 }
 
@@ -153,6 +233,10 @@ pub async fn play(
         }
         return Ok(PlayEnd::Next);
     }
+    let is_before_start = run.is_before_start();
+    if is_before_start && !has_start(run, planned) {
+        return Ok(PlayEnd::Next);
+    }
     let mut first = true;
     for part in batches::split(run, &planned.play, &hosts)? {
         if run.is_stopping() {
@@ -162,27 +246,29 @@ pub async fn play(
             run.emit(Event::PlayStarted { play: name.clone(), hosts: part.clone() });
         }
         first = false;
-        let batch = batch(run, planned, &name, part, &hosts)?;
+        let mut batch = batch(run, planned, &name, part, &hosts)?;
+        batch.lost_before = failed.len();
         let batch = carry_out(run, batch).await;
         let lost = batch.lost();
         failed.extend(lost.iter().cloned());
         let whole_batch = batch.hosts.iter().all(|host| lost.contains(host));
-        if whole_batch || too_many(run, &batch, &lost) {
+        if whole_batch || (batch.fatal() > 0 && !lost.is_empty()) || batch.is_over(run) {
             return Ok(PlayEnd::Stop);
         }
+        if batch.ended.load(Ordering::SeqCst) {
+            break;
+        }
+    }
+    if is_before_start {
+        run.mark_started();
     }
     Ok(PlayEnd::Next)
 }
 
-/// Whether a batch's failures forbid the next batch.
-fn too_many(run: &Run, batch: &Batch, lost: &HashSet<String>) -> bool {
-    let fatal =
-        batch.planned.play.keywords.any_errors_fatal.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
-    if fatal && !lost.is_empty() {
-        return true;
-    }
-    let share = lost.len() as f64 * 100.0 / batch.hosts.len().max(1) as f64;
-    batches::max_fail(run, &batch.planned.play).is_some_and(|limit| share > limit)
+/// Whether the task of `--start-at-task` is in this play; tasks that includes bring in cannot be named.
+fn has_start(run: &Run, planned: &PlannedPlay) -> bool {
+    let wanted = run.options.start_at.as_deref().unwrap_or_default();
+    planned.tasks().into_iter().any(|task| is_named(task, wanted))
 }
 
 fn name(run: &Arc<Run>, planned: &PlannedPlay) -> String {
@@ -212,8 +298,14 @@ fn batch(
         lockstep,
         once: Mutex::default(),
         halted: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
         lost: Mutex::default(),
+        gone: Mutex::default(),
+        lost_before: 0,
+        fatal: Mutex::default(),
+        verdict: Mutex::default(),
         announced: Mutex::default(),
+        claimed: Mutex::default(),
         roles: Mutex::new(Arc::new(planned.play.known_roles.clone())),
         handlers: Mutex::new(Arc::new(planned.handlers.clone())),
         throttles: Mutex::default(),
@@ -235,7 +327,6 @@ async fn carry_out(run: &Arc<Run>, batch: Batch) -> Arc<Batch> {
     let batch = Arc::new(batch);
     let mut hosts = JoinSet::new();
     for (index, host) in batch.hosts.iter().enumerate() {
-        run.touch(host);
         let walker = HostRun::new(Arc::clone(run), Arc::clone(&batch), index, host.clone());
         hosts.spawn(walker.walk());
     }
@@ -246,4 +337,19 @@ async fn carry_out(run: &Arc<Run>, batch: Batch) -> Arc<Batch> {
         }
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unreachable_hosts_count_unless_told_otherwise() {
+        let mut lost = Lost::default();
+        lost.failed.insert("a".into());
+        lost.unreachable.insert("b".into());
+        assert_eq!(lost.counted(true), 2);
+        assert_eq!(lost.counted(false), 1);
+        assert_eq!(lost.all().len(), 2);
+    }
 }

@@ -22,6 +22,8 @@ pub struct Sent {
     pub pending: Pending,
     /// The session it was sent on.
     pub session: Session,
+    /// A failure drops what was sent behind it.
+    pub stops: bool,
     /// Return values the controller adds.
     pub extra: Map,
 }
@@ -109,12 +111,13 @@ async fn send_one(
         live: walker.run.options.live && task.keywords.no_log.is_none(),
         revert: revert(walker, task, scope, place).map_err(failed)?,
     };
+    let stops = request.stop_on_failure;
     let content = draft.content.filter(|_| offered);
     if walker.run.options.live {
         walker.run.name_task(&who, seq, task.bare_name());
     }
     let pending = session.submit(request, content).await.map_err(|error| Box::new(lost(&error)))?;
-    Ok(Sent { seq, pending, session, extra: draft.extra })
+    Ok(Sent { seq, pending, session, stops, extra: draft.extra })
 }
 
 /// Content as it goes into the request: small content itself, larger by its hash.
@@ -238,6 +241,11 @@ pub async fn answer(walker: &HostRun, sent: Sent) -> Outcome {
             let mut outcome = Outcome::from_agent(result);
             for (key, value) in sent.extra {
                 outcome.result.entry(key).or_insert(value);
+            }
+            if sent.stops && outcome.is_failure() {
+                // What was sent behind the failure is dropped; what a rescue or the next play sends is not. A line that
+                // is gone is noticed by the next request.
+                let _ = sent.session.resume(walker.memory.last_seq() + 1).await;
             }
             outcome
         }

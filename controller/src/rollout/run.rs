@@ -2,7 +2,7 @@
 
 use super::memory::HostMemory;
 use super::recap;
-use crate::event::{Event, EventStatus, Recap, Sink, TaskEvent};
+use crate::event::{Event, Recap, Sink};
 use crate::inventory::Inventory;
 use crate::plan::Planner;
 use crate::playbook::Reader;
@@ -90,6 +90,7 @@ pub struct Run {
     stopping: AtomicBool,
     stopped: Notify,
     failed_otherwise: AtomicBool,
+    started: AtomicBool,
 }
 
 /// The parts a run is made of.
@@ -139,6 +140,7 @@ impl Run {
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             failed_otherwise: AtomicBool::new(false),
+            started: AtomicBool::new(false),
         }
     }
 
@@ -179,9 +181,14 @@ impl Run {
         self.emit(Event::Warning { host: host.map(str::to_owned), message: message.into() });
     }
 
-    /// Give a host a row in the recap even if nothing is counted.
-    pub fn touch(&self, host: &str) {
-        self.recap.lock().unwrap_or_else(PoisonError::into_inner).entry(host.to_owned()).or_default();
+    /// Whether the task of `--start-at-task` is still to come.
+    pub fn is_before_start(&self) -> bool {
+        self.options.start_at.is_some() && !self.started.load(Ordering::SeqCst)
+    }
+
+    /// The task of `--start-at-task` was reached.
+    pub fn mark_started(&self) {
+        self.started.store(true, Ordering::SeqCst);
     }
 
     /// A failure that a `rescue` took after it was told: counted as rescued, not failed.
@@ -238,30 +245,6 @@ impl Run {
         search.push(self.base.clone());
         search.dedup();
         Place { search, base: Some(self.base.clone()) }
-    }
-}
-
-/// The event of a task that could not even be tried.
-pub fn bare_event(play: &str, task: &str, host: &str, status: EventStatus, message: &str) -> TaskEvent {
-    let mut result = luthier_protocol::Map::new();
-    result.insert("msg".into(), message.into());
-    result.insert("changed".into(), false.into());
-    if status == EventStatus::Unreachable {
-        result.insert("unreachable".into(), true.into());
-    }
-    TaskEvent {
-        play: play.to_owned(),
-        task: task.to_owned(),
-        action: task.to_owned(),
-        host: host.to_owned(),
-        item: None,
-        status,
-        ignored: false,
-        rescued: false,
-        handler: false,
-        result,
-        diff: Vec::new(),
-        duration_ms: 0,
     }
 }
 

@@ -99,7 +99,6 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
 }
 
 fn fixed(run: &Run, host: &str) -> ValueMap {
-    let inventory = run.inventory.read().unwrap_or_else(PoisonError::into_inner);
     let words = |items: &[String]| Value::list(items.iter().map(|item| Value::from(item.as_str())).collect());
     let mut map = ValueMap::new();
     let mut put = |name: &str, value: Value| {

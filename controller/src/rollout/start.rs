@@ -32,6 +32,8 @@ pub struct Started {
     pub ignore_errors: bool,
     /// Losing the host is no end.
     pub ignore_unreachable: bool,
+    /// A failure is every host's.
+    pub fatal: bool,
     /// Show its differences.
     pub diff: bool,
     /// Host it was carried out on, where that is another.
@@ -75,8 +77,70 @@ impl HostRun {
         if flags::truth(self, &task.keywords.run_once, &scope, &place).unwrap_or(false) {
             return self.once(task, scope, &place).await;
         }
-        let started = self.start(task, scope, &place).await;
-        self.proceed(started).await
+        if matches!(&*task.entry.spec.name, "add_host" | "pause") {
+            return self.for_all(task, scope, &place).await;
+        }
+        match self.width(task, &scope, &place) {
+            Some(width) => self.throttled(task, width, scope, &place).await,
+            None => {
+                let started = self.start(task, scope, &place).await;
+                self.proceed(started).await
+            }
+        }
+    }
+
+    /// `throttle:`; nothing or 0 is no limit.
+    fn width(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> Option<usize> {
+        if &*task.entry.spec.name == "group_by" {
+            // A group lists its hosts in the order they joined.
+            return Some(1);
+        }
+        let written = task.keywords.throttle.as_ref()?;
+        let value = self.run.engine.render(&written.value, scope, place).ok()?;
+        text(&value).trim().parse().ok().filter(|width| *width > 0)
+    }
+
+    /// At most so many hosts work on the task at once; in lockstep they go in their order.
+    async fn throttled(&mut self, task: &Arc<PlannedTask>, width: usize, scope: Scope, place: &Place) -> Flow {
+        let batch = Arc::clone(&self.batch);
+        let _permit = match &batch.lockstep {
+            Some(lockstep) => {
+                lockstep.turn(self.index, &self.position, width).await;
+                None
+            }
+            None => {
+                let flow = self.drain().await;
+                if flow != Flow::Next {
+                    return flow;
+                }
+                // Nobody closes the semaphore.
+                batch.throttle(&self.position, width).acquire_owned().await.ok()
+            }
+        };
+        let started = self.start(task, scope, place).await;
+        self.finish(started).await
+    }
+
+    /// Actions that concern the run and not a host: one host carries them out, the others go on.
+    async fn for_all(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: &Place) -> Flow {
+        let channel = self.batch.once(&self.position);
+        if self.leads() {
+            let started = self.start(task, scope, place).await;
+            let flow = self.finish(started).await;
+            channel.send_replace(Some(Arc::new(Vec::new())));
+            return flow;
+        }
+        // Its end is awaited: what it adds is there for all.
+        let _ = channel.subscribe().wait_for(Option::is_some).await;
+        Flow::Next
+    }
+
+    /// Whether this host stands for all at this step: in lockstep the first in order, else the first that comes.
+    pub fn leads(&self) -> bool {
+        match &self.batch.lockstep {
+            Some(_) => self.leader,
+            None => self.batch.claim(&self.position),
+        }
     }
 
     /// Await the result, or leave it under way where the strategy allows that.
@@ -110,7 +174,7 @@ impl HostRun {
     /// `run_once`: the leader carries it out, the others take its result.
     async fn once(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: &Place) -> Flow {
         let channel = self.batch.once(&self.position);
-        if self.leader {
+        if self.leads() {
             let started = self.start(task, scope, place).await;
             let (flow, outcomes) = self.conclude(started).await;
             channel.send_replace(Some(Arc::new(outcomes)));
@@ -128,6 +192,9 @@ impl HostRun {
         let flag = |walker: &Self, written, scope: &Scope| flags::truth(walker, written, scope, place);
         let keywords = &task.keywords;
         let no_log = flag(self, &keywords.no_log, &scope).unwrap_or(true);
+        let wrong = [&keywords.ignore_errors, &keywords.ignore_unreachable, &keywords.any_errors_fatal, &keywords.no_log]
+            .into_iter()
+            .find_map(|written| flag(self, written, &scope).err());
         let mut started = Started {
             task: Arc::clone(task),
             name: self.name(task, &scope, place),
@@ -136,6 +203,7 @@ impl HostRun {
             no_log: keywords.no_log.is_some() && no_log,
             ignore_errors: flag(self, &keywords.ignore_errors, &scope).unwrap_or(false),
             ignore_unreachable: flag(self, &keywords.ignore_unreachable, &scope).unwrap_or(false),
+            fatal: flag(self, &keywords.any_errors_fatal, &scope).unwrap_or(false),
             diff: match &keywords.diff {
                 Some(_) => flag(self, &keywords.diff, &scope).unwrap_or(self.run.options.diff),
                 None => self.run.options.diff,
@@ -152,6 +220,12 @@ impl HostRun {
         if task.keywords.check_mode.is_some() {
             let check = flag(self, &keywords.check_mode, &scope).unwrap_or(self.run.options.check);
             scope = scope.with_entry("ansible_check_mode", Entry::Value(Value::Bool(check)));
+        }
+        if let Some(message) = wrong {
+            started.looped = false;
+            let progress = Progress::Done(Outcome::failed(message));
+            started.items.push(Item { scope, item: None, label: None, progress });
+            return started;
         }
         let Some(looped) = &task.task.looped else {
             let item = self.start_item(task, scope, place, &mut started, None).await;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Any name.
 pub fn set(walker: &HostRun, mut params: Map) -> Outcome {
-    params.shift_remove("cacheable");
+    let is_fact = params.shift_remove("cacheable").and_then(|value| value.as_bool()).unwrap_or(false);
     if params.is_empty() {
         return Outcome::failed("set_fact needs at least one name and value");
     }
@@ -24,6 +24,9 @@ pub fn set(walker: &HostRun, mut params: Map) -> Outcome {
             return Outcome::failed(format!("`{name}` cannot name a variable: letters, digits and _ only"));
         }
         memory.set(name, Value::from_json(value));
+    }
+    if is_fact && let Value::Map(facts) = Value::from_json(&Json::Object(params.clone())) {
+        memory.add_facts(&facts);
     }
     Outcome::ok(Map::new()).with("ansible_facts", Json::Object(params))
 }

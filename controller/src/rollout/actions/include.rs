@@ -20,26 +20,31 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
     }
     let rounds = match rounds(walker, task, scope, place) {
         Ok(rounds) => rounds,
-        Err(outcome) => return tell(walker, task, vec![(None, *outcome)], scope, place).await,
+        Err(outcome) => return tell(walker, task, vec![(None, *outcome)], false, scope, place).await,
     };
     let looped = task.task.looped.is_some();
     let mut told = Vec::new();
     let mut brought = Vec::new();
-    for (value, inner) in rounds {
+    let mut missing = false;
+    for (value, own) in rounds {
+        let inner = own.as_ref().map_or_else(|| scope.clone(), |own| scope.with(Arc::clone(own)));
         let outcome = match walker.conditions(task, &inner, place) {
             Ok(Some(skipped)) => skipped,
             Err(failed) => failed,
-            Ok(None) => match bring(walker, task, &inner, place, value.as_ref()) {
+            Ok(None) => match bring(walker, task, &inner, place, own) {
                 Ok((steps, file)) => {
                     brought.push(steps);
                     Outcome::ok(Map::new()).with("include", file)
                 }
-                Err(message) => Outcome::failed(message),
+                Err(message) => {
+                    missing = true;
+                    Outcome::failed(message.clone()).with("reason", message)
+                }
             },
         };
         told.push((value.filter(|_| looped), outcome));
     }
-    let flow = tell(walker, task, told, scope, place).await;
+    let flow = tell(walker, task, told, missing, scope, place).await;
     if flow != Flow::Next {
         return flow;
     }
@@ -55,10 +60,11 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
     Flow::Next
 }
 
-type Rounds = Vec<(Option<Value>, Scope)>;
+/// The item of each round and its variables; one round without either where there is no loop.
+type Rounds = Vec<(Option<Value>, Option<Arc<ValueMap>>)>;
 
 fn rounds(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Rounds, Box<Outcome>> {
-    let Some(looped) = &task.task.looped else { return Ok(vec![(None, scope.clone())]) };
+    let Some(looped) = &task.task.looped else { return Ok(vec![(None, None)]) };
     let items = match looping::items(walker, looped, scope, place) {
         Ok(items) => items,
         Err(error) => {
@@ -70,20 +76,22 @@ fn rounds(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) ->
     };
     let round = |(index, value): (usize, &Value)| {
         let round = looping::Round { control: &looped.control, index, total: items.len(), items: &items, value };
-        (Some(value.clone()), looping::scope(&round, scope))
+        (Some(value.clone()), Some(Arc::new(looping::variables(&round))))
     };
     Ok(items.iter().enumerate().map(round).collect())
 }
 
-/// Tell the include itself as a task's result.
+/// Tell the include itself as a task's result. What cannot be brought in (`missing`) cannot be ignored, only rescued.
 async fn tell(
     walker: &mut HostRun,
     task: &Arc<PlannedTask>,
     told: Vec<(Option<Value>, Outcome)>,
+    missing: bool,
     scope: &Scope,
     place: &Place,
 ) -> Flow {
-    let ignore_errors = flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
+    let ignore_errors =
+        !missing && flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
     let started = Started {
         task: Arc::clone(task),
         name: walker.name(task, scope, place),
@@ -95,6 +103,7 @@ async fn tell(
         no_log: false,
         ignore_errors,
         ignore_unreachable: false,
+        fatal: flags::truth(walker, &task.keywords.any_errors_fatal, scope, place).unwrap_or(false),
         diff: false,
         delegate: None,
     };
@@ -107,10 +116,10 @@ fn bring(
     task: &PlannedTask,
     scope: &Scope,
     place: &Place,
-    item: Option<&Value>,
+    own: Option<Arc<ValueMap>>,
 ) -> Result<(Vec<PlannedStep>, String), String> {
     let given = params::render(walker, task, scope, place)?;
-    let outer = keywords(task, &given, item)?;
+    let outer = keywords(task, &given, own)?;
     match task.task.import {
         Some(Import::Role) => role(walker, task, &given, &outer),
         _ => tasks(walker, task, &given, &outer),
@@ -118,14 +127,10 @@ fn bring(
 }
 
 /// What the included tasks inherit: the keywords around the include, its variables, its `apply:`.
-fn keywords(task: &PlannedTask, given: &Map, item: Option<&Value>) -> Result<Keywords, String> {
+fn keywords(task: &PlannedTask, given: &Map, own: Option<Arc<ValueMap>>) -> Result<Keywords, String> {
     let mut outer = task.outer.as_deref().cloned().unwrap_or_default();
     outer.vars.extend(task.task.keywords.vars.iter().cloned());
-    if let (Some(looped), Some(item)) = (&task.task.looped, item) {
-        let mut map = ValueMap::new();
-        map.insert(looping::variable(&looped.control).into(), item.clone());
-        outer.vars.push(Arc::new(map));
-    }
+    outer.vars.extend(own);
     // Whether the include runs was decided by its own tags; those of `apply` are for what it brings in.
     if let Some(Json::Object(_)) = given.get("apply")
         && let Some(written) = task.task.args.get("apply")
@@ -179,6 +184,7 @@ fn role(
             handlers: word("handlers_from"),
         },
         params: ValueMap::new(),
+        vars: ValueMap::new(),
         keywords: Keywords::default(),
         once: given.get("allow_duplicates").and_then(Json::as_bool) == Some(false),
         near: &near,

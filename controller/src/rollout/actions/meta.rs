@@ -15,6 +15,12 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
     if flow != Flow::Next {
         return flow;
     }
+    // These concern all hosts: the first one's condition decides.
+    let is_for_all =
+        matches!(word.as_str(), "end_play" | "end_batch" | "clear_facts" | "clear_host_errors" | "refresh_inventory");
+    if is_for_all && !walker.leads() {
+        return Flow::Next;
+    }
     match walker.conditions(task, scope, place) {
         Ok(None) => {}
         Ok(Some(_)) => return Flow::Next,
@@ -28,12 +34,13 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
         "end_host" => Flow::End,
         "end_role" => Flow::EndRole,
         "end_play" | "end_batch" => {
-            // Everybody stops at the next step; hosts that are at this very step end here too.
+            // Everybody stops at the next step.
+            walker.batch.ended.store(word == "end_play", Ordering::SeqCst);
             walker.batch.halted.store(true, Ordering::SeqCst);
             Flow::End
         }
         "clear_facts" => {
-            walker.memory.clear_facts();
+            walker.batch.hosts.iter().for_each(|host| walker.run.memory(host).clear_facts());
             Flow::Next
         }
         "clear_host_errors" => {
