@@ -257,7 +257,7 @@ impl Greeting<'_> {
         let mut decoder = Decoder::new();
         loop {
             decoder.push(&std::mem::take(&mut self.out));
-            match decoder.next::<FromAgent>() {
+            match decoder.next_message::<FromAgent>() {
                 Ok(Some(FromAgent::Hello(hello))) => return Ok((decoder, hello)),
                 Ok(Some(_)) => {
                     return Err(ChildError::new(ChildFailure::NotStarted, "its first message was no hello"));
@@ -423,7 +423,7 @@ impl Relay {
         let mut last = None;
         'listen: loop {
             loop {
-                match decoder.next::<FromAgent>() {
+                match decoder.next_message::<FromAgent>() {
                     Ok(Some(message)) => {
                         if let Err(reason) = self.pass_on(message) {
                             last = Some(reason);

@@ -330,7 +330,8 @@ fn positions([start, stop, step]: [Option<i128>; 3], len: usize) -> Outcome<Vec<
         None => default,
         Some(index) => (if index < 0 { index.saturating_add(len) } else { index }).clamp(low, high),
     };
-    let (mut at, end) = if step > 0 { (clamp(start, 0), clamp(stop, len)) } else { (clamp(start, len - 1), clamp(stop, -1)) };
+    let (mut at, end) =
+        if step > 0 { (clamp(start, 0), clamp(stop, len)) } else { (clamp(start, len - 1), clamp(stop, -1)) };
     let mut out = Vec::new();
     while (step > 0 && at < end) || (step < 0 && at > end) {
         out.extend(usize::try_from(at).ok());

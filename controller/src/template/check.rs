@@ -113,7 +113,9 @@ fn body_names(body: &[Stmt], out: &mut Vec<Unknown>) {
             }
             Stmt::Scoped(body) => body_names(body, out),
             Stmt::Block { body, .. } => body_names(body, out),
-            Stmt::Include { name, .. } | Stmt::Import { name, .. } | Stmt::FromImport { name, .. } => expr_names(name, out),
+            Stmt::Include { name, .. } | Stmt::Import { name, .. } | Stmt::FromImport { name, .. } => {
+                expr_names(name, out)
+            }
             Stmt::Macro(node) => {
                 node.params.iter().filter_map(|(_, default)| default.as_ref()).for_each(|d| expr_names(d, out));
                 body_names(&node.body, out);

@@ -41,9 +41,7 @@ pub(super) fn strftime(format: &str, moment: &Zoned) -> Outcome<String> {
 
 /// `datetime.strptime`.
 pub(super) fn strptime(format: &str, text: &str) -> Outcome<DateTime> {
-    let fail = |error: jiff::Error| {
-        Fault::new(format!("time data '{text}' does not match format '{format}': {error}"))
-    };
+    let fail = |error: jiff::Error| Fault::new(format!("time data '{text}' does not match format '{format}': {error}"));
     let parsed = jiff::fmt::strtime::parse(format, text).map_err(fail)?;
     match parsed.to_datetime() {
         Ok(moment) => Ok(moment),

@@ -233,8 +233,8 @@ impl Engine {
     ) -> Result<String, TemplateError> {
         let interpreter = Interpreter::new(self, scope, place);
         let work = || -> Outcome<String> {
-            let (options, body, skipped) = split_header(text, options)
-                .map_err(|fault| fault.resolve(|at| Some(place_in(file, 0, at))))?;
+            let (options, body, skipped) =
+                split_header(text, options).map_err(|fault| fault.resolve(|at| Some(place_in(file, 0, at))))?;
             let rendered = self.file_body(&interpreter, body, &options, file);
             rendered.map_err(|fault| fault.resolve(|at| Some(place_in(file, skipped, at))))
         };
@@ -263,7 +263,9 @@ impl Engine {
 }
 
 fn not_bool(name: &str) -> Fault {
-    Fault::new(format!("conditional result was derived from value of type '{name}', conditionals must have a boolean result"))
+    Fault::new(format!(
+        "conditional result was derived from value of type '{name}', conditionals must have a boolean result"
+    ))
 }
 
 fn truth(value: &Val) -> Outcome<bool> {

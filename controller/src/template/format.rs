@@ -334,9 +334,8 @@ fn with_spec(interpreter: &Interpreter<'_>, value: &Val, text: &str) -> Outcome<
         spec.precision = digits(&mut chars)?;
     }
     let kind = chars.next();
-    let wrong = |kind: char| {
-        Fault::new(format!("unknown format code '{kind}' for object of type '{}'", value.type_name()))
-    };
+    let wrong =
+        |kind: char| Fault::new(format!("unknown format code '{kind}' for object of type '{}'", value.type_name()));
     let numeric = matches!(value, Val::Int(_) | Val::Float(_)) || (matches!(value, Val::Bool(_)) && kind.is_some());
     let body = match (kind, value) {
         (None | Some('d' | 'n'), Val::Int(number)) if spec.precision.is_none() => whole(*number, 'd', &spec),
@@ -356,7 +355,10 @@ fn with_spec(interpreter: &Interpreter<'_>, value: &Val, text: &str) -> Outcome<
         },
         (None | Some('s'), value) if !numeric => {
             if !text.is_empty() && (value.is_list() || value.is_map() || matches!(value, Val::Null)) {
-                return Err(Fault::new(format!("unsupported format string passed to {}.__format__", value.type_name())));
+                return Err(Fault::new(format!(
+                    "unsupported format string passed to {}.__format__",
+                    value.type_name()
+                )));
             }
             let whole = text::string(interpreter, value)?;
             spec.precision.map_or_else(|| whole.to_string(), |limit| whole.chars().take(limit).collect())

@@ -14,8 +14,28 @@ use std::rc::Rc;
 
 /// Names of the globals.
 pub(super) const NAMES: &[&str] = &[
-    "range", "dict", "lipsum", "cycler", "joiner", "namespace", "lookup", "query", "q", "now", "undef", "omit", "vars",
-    "super", "caller", "varargs", "kwargs", "loop", "self", "true", "false", "none",
+    "range",
+    "dict",
+    "lipsum",
+    "cycler",
+    "joiner",
+    "namespace",
+    "lookup",
+    "query",
+    "q",
+    "now",
+    "undef",
+    "omit",
+    "vars",
+    "super",
+    "caller",
+    "varargs",
+    "kwargs",
+    "loop",
+    "self",
+    "true",
+    "false",
+    "none",
 ];
 
 /// The value of a global name.
@@ -50,15 +70,17 @@ pub(super) fn find(name: &str, home: &Home) -> Option<Val> {
     })
 }
 
-const LIPSUM: &str = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore.";
+const LIPSUM: &str =
+    "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore.";
 
 fn range(_: &Interpreter<'_>, args: Args) -> Outcome<Val> {
     let mut numbers = Vec::with_capacity(3);
     for arg in &args.pos {
         let arg = arg.clone().defined()?;
         numbers.push(
-            ops::as_int(&arg)
-                .ok_or_else(|| Fault::new(format!("'{}' object cannot be interpreted as an integer", arg.type_name())))?,
+            ops::as_int(&arg).ok_or_else(|| {
+                Fault::new(format!("'{}' object cannot be interpreted as an integer", arg.type_name()))
+            })?,
         );
     }
     let (start, stop, step) = match numbers.as_slice() {

@@ -90,7 +90,10 @@ impl<'e> Interpreter<'e> {
             return Ok(value.clone());
         }
         if self.active.borrow().contains(&key) {
-            return Err(Fault::new(format!("recursive loop detected in template string: {}", template.source.trim_end())));
+            return Err(Fault::new(format!(
+                "recursive loop detected in template string: {}",
+                template.source.trim_end()
+            )));
         }
         self.active.borrow_mut().push(key);
         let value = self.text(template, home);

@@ -45,7 +45,8 @@ pub(super) fn hide(source: &str, delimiters: &Delimiters) -> Option<String> {
             let is_raw = tag.starts_with(&delimiters.block.0)
                 && tag.get(delimiters.block.0.len()..).is_some_and(|code| {
                     let code = code.trim_start_matches(['-', '+']).trim_start();
-                    code.strip_prefix("raw").is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+                    code.strip_prefix("raw")
+                        .is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
                 });
             if is_raw {
                 let stop = tag.find("endraw").map_or(tag.len(), |at| at + "endraw".len());

@@ -132,7 +132,9 @@ impl Callable for LoopObject {
             }
             "changed" => {
                 let seen = Rc::clone(&self.seen);
-                return Ok(Some(function("method", move |interpreter, args: Args| changed(interpreter, &seen, args.pos))));
+                return Ok(Some(function("method", move |interpreter, args: Args| {
+                    changed(interpreter, &seen, args.pos)
+                })));
             }
             _ => return Ok(None),
         }))

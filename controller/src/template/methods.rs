@@ -10,18 +10,68 @@ use super::val::{Args, Entries, Val};
 use crate::yaml::Key;
 
 const OF_STR: &[&str] = &[
-    "split", "rsplit", "strip", "lstrip", "rstrip", "splitlines", "startswith", "endswith", "replace", "find", "rfind",
-    "index", "rindex", "count", "upper", "lower", "title", "capitalize", "swapcase", "casefold", "join", "format",
-    "format_map", "ljust", "rjust", "center", "zfill", "partition", "rpartition", "removeprefix", "removesuffix",
-    "expandtabs", "isdigit", "isnumeric", "isdecimal", "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle",
-    "isidentifier", "isascii", "encode",
+    "split",
+    "rsplit",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "splitlines",
+    "startswith",
+    "endswith",
+    "replace",
+    "find",
+    "rfind",
+    "index",
+    "rindex",
+    "count",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "swapcase",
+    "casefold",
+    "join",
+    "format",
+    "format_map",
+    "ljust",
+    "rjust",
+    "center",
+    "zfill",
+    "partition",
+    "rpartition",
+    "removeprefix",
+    "removesuffix",
+    "expandtabs",
+    "isdigit",
+    "isnumeric",
+    "isdecimal",
+    "isalpha",
+    "isalnum",
+    "isspace",
+    "isupper",
+    "islower",
+    "istitle",
+    "isidentifier",
+    "isascii",
+    "encode",
 ];
 const OF_LIST: &[&str] =
     &["append", "extend", "insert", "pop", "remove", "index", "count", "copy", "clear", "reverse", "sort", "__len__"];
 const OF_TUPLE: &[&str] = &["index", "count"];
 const OF_MAP: &[&str] = &[
-    "get", "keys", "values", "items", "update", "pop", "popitem", "setdefault", "copy", "clear", "__setitem__",
-    "__contains__", "fromkeys",
+    "get",
+    "keys",
+    "values",
+    "items",
+    "update",
+    "pop",
+    "popitem",
+    "setdefault",
+    "copy",
+    "clear",
+    "__setitem__",
+    "__contains__",
+    "fromkeys",
 ];
 const OF_DATE: &[&str] = &["strftime", "isoformat", "timestamp", "date", "time", "weekday", "isoweekday"];
 const OF_DATE_FIELDS: &[&str] = &["year", "month", "day", "hour", "minute", "second", "microsecond"];
@@ -196,8 +246,7 @@ fn of_str(interpreter: &Interpreter<'_>, text: &str, name: &str, args: Args) -> 
         "removeprefix" | "removesuffix" => {
             let [affix] = args.bind(["prefix"])?;
             let affix = text_arg(affix, name)?.unwrap_or_default();
-            let rest =
-                if name == "removeprefix" { text.strip_prefix(&*affix) } else { text.strip_suffix(&*affix) };
+            let rest = if name == "removeprefix" { text.strip_prefix(&*affix) } else { text.strip_suffix(&*affix) };
             Ok(Val::from(rest.unwrap_or(text)))
         }
         "expandtabs" => Ok(Val::from(text.replace('\t', &" ".repeat(8)))),
@@ -237,7 +286,9 @@ fn plain_str(text: &str, name: &str) -> Outcome<Val> {
 
 pub(super) fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect())
 }
 
 /// `str.title()`: every run of letters begins with a capital.
@@ -295,9 +346,9 @@ pub(super) fn split<'t>(
         (None, Some(limit), true) => {
             let mut rest = text.trim_end();
             while !rest.is_empty() && parts.len() < limit {
-                let start = rest.rfind(char::is_whitespace).map_or(0, |at| {
-                    at + rest.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
-                });
+                let start = rest
+                    .rfind(char::is_whitespace)
+                    .map_or(0, |at| at + rest.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8));
                 let (before, word) = rest.split_at(start);
                 parts.push(word);
                 rest = before.trim_end();
@@ -468,7 +519,9 @@ fn of_map(interpreter: &Interpreter<'_>, of: &Val, name: &str, args: Args) -> Ou
             let [keys, value] = args.bind(["iterable", "value"])?;
             let value = value.unwrap_or(Val::Null);
             let keys = interpreter.items(&keys.unwrap_or(Val::Null))?;
-            return Ok(Val::map(keys.iter().map(|key| Ok((key.to_key()?, value.clone()))).collect::<Outcome<Entries>>()?));
+            return Ok(Val::map(
+                keys.iter().map(|key| Ok((key.to_key()?, value.clone()))).collect::<Outcome<Entries>>()?,
+            ));
         }
         _ => {}
     }
@@ -543,7 +596,10 @@ fn of_date(date: &jiff::civil::DateTime, name: &str, args: Args) -> Outcome<Val>
         "strftime" => {
             let [format] = args.bind(["format"])?;
             let format = text_arg(format, name)?.unwrap_or_default();
-            Val::from(crate::template::dates::strftime(&format, &date.in_tz("UTC").map_err(|e| Fault::new(e.to_string()))?)?)
+            Val::from(crate::template::dates::strftime(
+                &format,
+                &date.in_tz("UTC").map_err(|e| Fault::new(e.to_string()))?,
+            )?)
         }
         "timestamp" => Val::Float(
             date.in_tz("UTC").map_err(|error| Fault::new(error.to_string()))?.timestamp().as_microsecond() as f64 / 1e6,

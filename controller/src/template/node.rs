@@ -79,10 +79,22 @@ pub(super) enum Kind {
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     Compare(Box<Expr>, Vec<(Cmp, Expr)>),
-    If { test: Box<Expr>, then: Box<Expr>, or: Option<Box<Expr>> },
+    If {
+        test: Box<Expr>,
+        then: Box<Expr>,
+        or: Option<Box<Expr>>,
+    },
     /// `subject` is `None` inside `{% filter %}`.
-    Filter { name: Arc<str>, subject: Option<Box<Expr>>, args: Vec<Arg> },
-    Test { name: Arc<str>, subject: Box<Expr>, args: Vec<Arg> },
+    Filter {
+        name: Arc<str>,
+        subject: Option<Box<Expr>>,
+        args: Vec<Arg>,
+    },
+    Test {
+        name: Arc<str>,
+        subject: Box<Expr>,
+        args: Vec<Arg>,
+    },
     Attr(Box<Expr>, Arc<str>),
     Item(Box<Expr>, Box<Expr>),
     Slice(Box<Expr>, [Option<Box<Expr>>; 3]),

@@ -97,9 +97,7 @@ pub(super) fn binary(interpreter: &Interpreter<'_>, op: Bin, left: &Val, right: 
     }
     match (number(left), number(right)) {
         (Some(Number::Int(a)), Some(Number::Int(b))) => whole(op, a, b),
-        (Some(_), Some(_)) => {
-            floating(op, as_float(left).unwrap_or_default(), as_float(right).unwrap_or_default())
-        }
+        (Some(_), Some(_)) => floating(op, as_float(left).unwrap_or_default(), as_float(right).unwrap_or_default()),
         _ => Err(Fault::new(format!(
             "unsupported operand type(s) for {}: '{}' and '{}'",
             symbol(op),
@@ -269,10 +267,9 @@ pub(super) fn contains(interpreter: &Interpreter<'_>, of: &Val, what: &Val) -> O
         Val::Str(text) => match what {
             Val::Str(part) => Ok(text.contains(&**part)),
             Val::Undefined(message) => Err(Fault::undefined(&**message)),
-            other => Err(Fault::new(format!(
-                "'in <string>' requires string as left operand, not {}",
-                other.type_name()
-            ))),
+            other => {
+                Err(Fault::new(format!("'in <string>' requires string as left operand, not {}", other.type_name())))
+            }
         },
         map if map.is_map() => {
             let key = what.to_key()?;

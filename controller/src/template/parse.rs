@@ -135,9 +135,7 @@ impl Lower {
             ast::Stmt::Include(node) => {
                 Stmt::Include { name: self.expr(&node.name)?, ignore_missing: node.ignore_missing }
             }
-            ast::Stmt::Import(node) => {
-                Stmt::Import { name: self.expr(&node.expr)?, target: self.target(&node.name)? }
-            }
+            ast::Stmt::Import(node) => Stmt::Import { name: self.expr(&node.expr)?, target: self.target(&node.name)? },
             ast::Stmt::FromImport(node) => Stmt::FromImport {
                 name: self.expr(&node.expr)?,
                 names: node
@@ -165,10 +163,7 @@ impl Lower {
         let mut params = Vec::with_capacity(node.args.len());
         for (index, name) in node.args.iter().enumerate() {
             let default = index.checked_sub(plain).and_then(|index| node.defaults.get(index));
-            params.push((
-                var_name(name).unwrap_or_default().into(),
-                default.map(|expr| self.expr(expr)).transpose()?,
-            ));
+            params.push((var_name(name).unwrap_or_default().into(), default.map(|expr| self.expr(expr)).transpose()?));
         }
         Ok(Arc::new(Macro { name: node.name.into(), params, body: self.body(&node.body)? }))
     }
@@ -183,7 +178,9 @@ impl Lower {
             ast::Expr::Tuple(tuple) => {
                 Target::Unpack(tuple.items.iter().map(|item| self.target(item)).collect::<Outcome<_>>()?)
             }
-            other => return Err(Fault::syntax(format!("cannot assign to a {}", other.description())).at(at(other.span()))),
+            other => {
+                return Err(Fault::syntax(format!("cannot assign to a {}", other.description())).at(at(other.span())));
+            }
         })
     }
 
@@ -295,9 +292,9 @@ impl Lower {
         use minijinja::value::ValueKind;
         Ok(match value.kind() {
             ValueKind::Bool => Value::Bool(value.is_true()),
-            ValueKind::Number if value.is_integer() => i128::try_from(value.clone())
-                .map(Value::Int)
-                .map_err(|_| Fault::syntax("whole number is too large"))?,
+            ValueKind::Number if value.is_integer() => {
+                i128::try_from(value.clone()).map(Value::Int).map_err(|_| Fault::syntax("whole number is too large"))?
+            }
             ValueKind::Number => Value::Float(f64::try_from(value.clone()).map_err(|e| Fault::syntax(e.to_string()))?),
             ValueKind::String => Value::str(literal::read(value.as_str().unwrap_or_default(), self.python_escapes)?),
             _ => Value::Null,

@@ -22,9 +22,10 @@ impl Env {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Val> {
-        self.0.iter().rev().find_map(|frame| {
-            frame.borrow().iter().find(|(own, _)| **own == *name).map(|(_, value)| value.clone())
-        })
+        self.0
+            .iter()
+            .rev()
+            .find_map(|frame| frame.borrow().iter().find(|(own, _)| **own == *name).map(|(_, value)| value.clone()))
     }
 
     pub(super) fn set(&self, name: &Arc<str>, value: Val) {
@@ -225,12 +226,22 @@ impl<'i, 'e> Run<'i, 'e> {
             }
             Stmt::Block { name, .. } => self.block(name, 0)?,
             Stmt::Macro(node) => {
-                let object = MacroObject { node: Arc::clone(node), env: self.env.clone(), home: Rc::clone(&self.home), caller: None };
+                let object = MacroObject {
+                    node: Arc::clone(node),
+                    env: self.env.clone(),
+                    home: Rc::clone(&self.home),
+                    caller: None,
+                };
                 self.interpreter.keep(&self.env);
                 self.env.set(&node.name, Val::Func(Rc::new(object)));
             }
             Stmt::CallBlock { call, caller } => {
-                let object = MacroObject { node: Arc::clone(caller), env: self.env.clone(), home: Rc::clone(&self.home), caller: None };
+                let object = MacroObject {
+                    node: Arc::clone(caller),
+                    env: self.env.clone(),
+                    home: Rc::clone(&self.home),
+                    caller: None,
+                };
                 let value = self.call_with(call, Some(Val::Func(Rc::new(object))))?;
                 self.out.push(self.interpreter, value)?;
             }
@@ -239,7 +250,9 @@ impl<'i, 'e> Run<'i, 'e> {
             Stmt::Do(expr) => {
                 self.eval(expr)?;
             }
-            Stmt::Extends(_) | Stmt::Include { .. } | Stmt::Import { .. } | Stmt::FromImport { .. } => self.files(stmt)?,
+            Stmt::Extends(_) | Stmt::Include { .. } | Stmt::Import { .. } | Stmt::FromImport { .. } => {
+                self.files(stmt)?
+            }
         }
         Ok(Flow::Next)
     }
@@ -493,7 +506,11 @@ pub(super) fn with_newlines(value: Val, wanted: usize) -> Val {
     match value {
         Val::Str(text) if wanted > 0 => {
             let present = text.len() - text.trim_end_matches('\n').len();
-            if present >= wanted { Val::Str(text) } else { Val::from(format!("{text}{}", "\n".repeat(wanted - present))) }
+            if present >= wanted {
+                Val::Str(text)
+            } else {
+                Val::from(format!("{text}{}", "\n".repeat(wanted - present)))
+            }
         }
         other => other,
     }

@@ -33,7 +33,11 @@ pub(super) enum Val {
     Tuple(Rc<Vec<Val>>),
     /// A mapping the template made.
     Map(Rc<RefCell<Entries>>),
-    Range { start: i128, stop: i128, step: i128 },
+    Range {
+        start: i128,
+        stop: i128,
+        step: i128,
+    },
     DataList(Arc<Vec<Value>>, Home),
     DataMap(Arc<ValueMap>, Home),
     /// A template inside data that was copied into a list or mapping of ours.

@@ -79,9 +79,7 @@ fn html_json(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<V
         style.item_separator = ",".to_owned();
     }
     let text = to_json(&interpreter.finish(&value)?, &style)?;
-    Ok(Val::from(
-        text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027"),
-    ))
+    Ok(Val::from(text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027")))
 }
 
 fn yaml(interpreter: &Interpreter<'_>, value: &Val, mut args: Args, mut style: YamlStyle) -> Outcome<Val> {

@@ -155,9 +155,9 @@ fn items2dict(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<
     let mut out = Entries::new();
     for item in interpreter.items(&value)? {
         let get = |name: &str| -> Outcome<Val> {
-            interpreter
-                .map_get(&item, &Key::from(name))?
-                .ok_or_else(|| Fault::new(format!("items2dict requires each item to have the keys '{key_name}' and '{value_name}'")))
+            interpreter.map_get(&item, &Key::from(name))?.ok_or_else(|| {
+                Fault::new(format!("items2dict requires each item to have the keys '{key_name}' and '{value_name}'"))
+            })
         };
         out.insert(get(&key_name)?.to_key()?, get(&value_name)?);
     }
@@ -204,11 +204,8 @@ pub(in crate::template) fn each_subelement(
     path: &Val,
     skip: bool,
 ) -> Outcome<Vec<Val>> {
-    let rows = if value.is_map() {
-        interpreter.entries(value)?.into_values().collect()
-    } else {
-        interpreter.items(value)?
-    };
+    let rows =
+        if value.is_map() { interpreter.entries(value)?.into_values().collect() } else { interpreter.items(value)? };
     let steps: Vec<Val> = match path {
         Val::Str(path) => path.split('.').map(Val::from).collect(),
         path => interpreter.items(path)?,
@@ -222,11 +219,16 @@ pub(in crate::template) fn each_subelement(
                     Some(value) => value,
                     None if skip => Val::list(Vec::new()),
                     None => {
-                        return Err(Fault::new(format!("could not find '{}' key in an item", step.as_str().unwrap_or("?"))));
+                        return Err(Fault::new(format!(
+                            "could not find '{}' key in an item",
+                            step.as_str().unwrap_or("?")
+                        )));
                     }
                 },
                 list if list.is_list() => found,
-                other => return Err(Fault::new(format!("the key should point to a dictionary, got {}", other.type_name()))),
+                other => {
+                    return Err(Fault::new(format!("the key should point to a dictionary, got {}", other.type_name())));
+                }
             };
         }
         if !found.is_list() {
@@ -241,8 +243,11 @@ fn rekey(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> 
     let [key, duplicates] = args.bind(["key", "duplicates"])?;
     let key = required(key, "key")?;
     let overwrite = text(interpreter, duplicates)?.as_deref() == Some("overwrite");
-    let rows =
-        if value.is_map() { interpreter.entries(&value)?.into_values().collect() } else { interpreter.items(&value)? };
+    let rows = if value.is_map() {
+        interpreter.entries(&value)?.into_values().collect()
+    } else {
+        interpreter.items(&value)?
+    };
     let mut out = Entries::new();
     for row in rows {
         let name = path_value(interpreter, &row, &key)?.defined()?.to_key()?;

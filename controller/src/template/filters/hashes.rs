@@ -71,5 +71,7 @@ fn to_uuid(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val
 }
 
 fn password_hash(_: &Interpreter<'_>, _: Val, _: Args) -> Outcome<Val> {
-    Err(Fault::new("password_hash is not supported: hash the password beforehand, for example with `openssl passwd -6`"))
+    Err(Fault::new(
+        "password_hash is not supported: hash the password beforehand, for example with `openssl passwd -6`",
+    ))
 }

@@ -225,9 +225,9 @@ pub(in crate::template) fn rows_of(columns: &[Vec<Val>], rows: usize, fill: &Val
 
 /// Every combination of one item of each list.
 pub(in crate::template) fn cross(columns: &[Vec<Val>]) -> Outcome<Vec<Vec<Val>>> {
-    let total = columns.iter().fold(1_i128, |total, column| {
-        total.saturating_mul(i128::try_from(column.len()).unwrap_or(i128::MAX))
-    });
+    let total = columns
+        .iter()
+        .fold(1_i128, |total, column| total.saturating_mul(i128::try_from(column.len()).unwrap_or(i128::MAX)));
     if total > LARGEST {
         return Err(Fault::new("there are too many combinations"));
     }

@@ -66,11 +66,7 @@ fn log(_: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
         None => number.ln(),
         Some(base) => {
             let base = self::number(&base)?;
-            if base == 10.0 {
-                number.log10()
-            } else {
-                number.ln() / base.ln()
-            }
+            if base == 10.0 { number.log10() } else { number.ln() / base.ln() }
         }
     }))
 }
@@ -130,7 +126,9 @@ fn human_to_bytes(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outc
         || (rest.eq_ignore_ascii_case("b") && first.is_ascii_lowercase());
     let power = UNITS.iter().find(|(letter, _)| *letter == first.to_ascii_uppercase()).map(|(_, power)| *power);
     match power {
-        Some(power) if suffix => Ok(Val::Int((number * 1024_f64.powi(i32::try_from(power).unwrap_or(0))).round_ties_even() as i128)),
+        Some(power) if suffix => {
+            Ok(Val::Int((number * 1024_f64.powi(i32::try_from(power).unwrap_or(0))).round_ties_even() as i128))
+        }
         None if first.eq_ignore_ascii_case(&'b') => Ok(Val::Int(number.round_ties_even() as i128)),
         _ => Err(wrong()),
     }
@@ -140,7 +138,9 @@ fn filesizeformat(_: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
     let [binary] = args.bind(["binary"])?;
     let binary = flag(binary, false)?;
     let size = match &value {
-        Val::Str(text) => super::types::parse_float(text).ok_or_else(|| Fault::new("could not convert string to float"))?,
+        Val::Str(text) => {
+            super::types::parse_float(text).ok_or_else(|| Fault::new("could not convert string to float"))?
+        }
         other => number(other)?,
     };
     let base: f64 = if binary { 1024.0 } else { 1000.0 };

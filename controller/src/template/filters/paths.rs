@@ -110,9 +110,7 @@ fn commonpath(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val
             path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect();
         common = Some(match common {
             None => parts,
-            Some(current) => {
-                current.into_iter().zip(parts).take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
-            }
+            Some(current) => current.into_iter().zip(parts).take_while(|(a, b)| a == b).map(|(part, _)| part).collect(),
         });
     }
     let common = common.ok_or_else(|| Fault::new("commonpath() arg is an empty sequence"))?;
@@ -164,7 +162,9 @@ fn path_join(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<V
     for part in parts {
         let part = match &part {
             Val::Str(part) => part,
-            other => return Err(Fault::new(format!("path_join expects text or a list of text, got {}", other.type_name()))),
+            other => {
+                return Err(Fault::new(format!("path_join expects text or a list of text, got {}", other.type_name())));
+            }
         };
         if part.starts_with('/') || out.is_empty() {
             out.clear();
@@ -179,7 +179,9 @@ fn path_join(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<V
 fn fileglob(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
     let pattern = subject(interpreter, &value)?;
     let found = glob(&expand_home(&pattern).to_string_lossy());
-    Ok(Val::list(found.into_iter().filter(|path| path.is_file()).map(|p| Val::from(p.to_string_lossy().into_owned())).collect()))
+    Ok(Val::list(
+        found.into_iter().filter(|path| path.is_file()).map(|p| Val::from(p.to_string_lossy().into_owned())).collect(),
+    ))
 }
 
 /// The paths a shell pattern names, in order.
@@ -252,9 +254,8 @@ pub(in crate::template) fn matches(pattern: &[char], name: &[char]) -> bool {
 }
 
 fn split_windows(path: &str) -> (&str, &str) {
-    path.rfind(['\\', '/']).map_or(("", path), |at| {
-        (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default())
-    })
+    path.rfind(['\\', '/'])
+        .map_or(("", path), |at| (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()))
 }
 
 fn win_basename(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {

@@ -7,7 +7,8 @@ use crate::template::interpreter::Interpreter;
 use crate::template::val::{Args, Val};
 use rand::RngExt as _;
 
-pub(super) const FILTERS: &[(&str, Filter)] = &[("random", of(random)), ("shuffle", of(shuffle)), ("random_mac", of(mac))];
+pub(super) const FILTERS: &[(&str, Filter)] =
+    &[("random", of(random)), ("shuffle", of(shuffle)), ("random_mac", of(mac))];
 
 /// A source of chance, seeded or not.
 fn source(interpreter: &Interpreter<'_>, seed: Option<Val>) -> Outcome<Mersenne> {

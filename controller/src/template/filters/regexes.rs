@@ -19,7 +19,8 @@ fn replace(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val
     let value = subject(interpreter, &value)?;
     let pattern = text(interpreter, pattern)?.unwrap_or_default();
     let replacement = text(interpreter, replacement)?.unwrap_or_default();
-    let flags = Flags { ignore_case: flag(ignore_case, false)?, multiline: flag(multiline, false)?, ..Flags::default() };
+    let flags =
+        Flags { ignore_case: flag(ignore_case, false)?, multiline: flag(multiline, false)?, ..Flags::default() };
     let regex = regex::compile(&pattern, flags)?;
     let limit = match size(count, 0)? {
         0 => usize::MAX,
@@ -79,7 +80,8 @@ fn findall(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val
     let [pattern, multiline, ignore_case] = args.bind(["regex", "multiline", "ignorecase"])?;
     let value = subject(interpreter, &value)?;
     let pattern = subject(interpreter, &required(pattern, "regex")?)?;
-    let flags = Flags { ignore_case: flag(ignore_case, false)?, multiline: flag(multiline, false)?, ..Flags::default() };
+    let flags =
+        Flags { ignore_case: flag(ignore_case, false)?, multiline: flag(multiline, false)?, ..Flags::default() };
     let regex = regex::compile(&pattern, flags)?;
     let mut out = Vec::new();
     for found in regex::all(&regex, &value)? {

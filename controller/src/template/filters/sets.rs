@@ -38,11 +38,7 @@ fn other(interpreter: &Interpreter<'_>, args: Args) -> Outcome<Vec<Val>> {
 }
 
 /// Items of the first lists that pass, each once.
-fn keep(
-    interpreter: &Interpreter<'_>,
-    items: Vec<Val>,
-    mut pass: impl FnMut(&Val) -> Outcome<bool>,
-) -> Outcome<Val> {
+fn keep(interpreter: &Interpreter<'_>, items: Vec<Val>, mut pass: impl FnMut(&Val) -> Outcome<bool>) -> Outcome<Val> {
     let mut seen = Seen::default();
     let mut out = Vec::new();
     for item in items {

@@ -62,8 +62,9 @@ pub(super) fn whole(value: Option<Val>, default: i128) -> Outcome<i128> {
             text.trim().parse().map_err(|_| Fault::new(format!("invalid literal for int() with base 10: '{text}'")))
         }
         Some(Val::Float(number)) => Ok(number as i128),
-        Some(value) => ops::as_int(&value)
-            .ok_or_else(|| Fault::new(format!("expected a whole number, got {}", value.type_name()))),
+        Some(value) => {
+            ops::as_int(&value).ok_or_else(|| Fault::new(format!("expected a whole number, got {}", value.type_name())))
+        }
     }
 }
 

@@ -182,11 +182,7 @@ fn truncate(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Va
 }
 
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;").replace('"', "&#34;")
 }
 
 fn escape(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
@@ -263,9 +259,8 @@ fn quote(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
 
 /// A comment block in the style of a language.
 fn comment(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
-    let names = [
-        "style", "decoration", "prefix", "postfix", "beginning", "end", "newline", "prefix_count", "postfix_count",
-    ];
+    let names =
+        ["style", "decoration", "prefix", "postfix", "beginning", "end", "newline", "prefix_count", "postfix_count"];
     let [style, decoration, prefix, postfix, beginning, end, newline, before, after] = args.bind(names)?;
     let style = text(interpreter, style)?.unwrap_or_else(|| "plain".into());
     let (own_begin, own_line, own_end) = match &*style {

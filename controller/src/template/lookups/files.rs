@@ -106,10 +106,19 @@ fn fileglob(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
 }
 
 /// Files and folders of a term: text, a list, or a mapping with `files` and `paths`.
-fn wanted(interpreter: &Interpreter<'_>, term: &Val, files: &mut Vec<String>, paths: &mut Vec<String>) -> Outcome<bool> {
+fn wanted(
+    interpreter: &Interpreter<'_>,
+    term: &Val,
+    files: &mut Vec<String>,
+    paths: &mut Vec<String>,
+) -> Outcome<bool> {
     let split = |value: &Val| -> Outcome<Vec<String>> {
         if value.is_list() {
-            return interpreter.items(value)?.iter().map(|item| Ok(text::string(interpreter, item)?.to_string())).collect();
+            return interpreter
+                .items(value)?
+                .iter()
+                .map(|item| Ok(text::string(interpreter, item)?.to_string()))
+                .collect();
         }
         let text = text::string(interpreter, value)?;
         Ok(text.split([',', ';']).map(|part| part.trim().to_owned()).collect())
@@ -184,10 +193,7 @@ fn shell(interpreter: &Interpreter<'_>, command: &str) -> Outcome<String> {
 }
 
 fn pipe(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
-    call.texts(interpreter)?
-        .iter()
-        .map(|command| Ok(Val::from(shell(interpreter, command)?.trim_end())))
-        .collect()
+    call.texts(interpreter)?.iter().map(|command| Ok(Val::from(shell(interpreter, command)?.trim_end()))).collect()
 }
 
 fn lines(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {

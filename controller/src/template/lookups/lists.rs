@@ -54,7 +54,13 @@ fn dict(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
 fn columns(interpreter: &Interpreter<'_>, terms: &[Val]) -> Outcome<Vec<Vec<Val>>> {
     terms
         .iter()
-        .map(|term| if term.is_list() || matches!(term, Val::Range { .. }) { interpreter.items(term) } else { Ok(vec![term.clone()]) })
+        .map(|term| {
+            if term.is_list() || matches!(term, Val::Range { .. }) {
+                interpreter.items(term)
+            } else {
+                Ok(vec![term.clone()])
+            }
+        })
         .collect()
 }
 
@@ -110,9 +116,11 @@ fn subelements(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
         return Err(Fault::new("subelements lookup expects a list of two or three items"));
     };
     let skip = match rest.first() {
-        Some(options) if options.is_map() => {
-            interpreter.map_get(options, &Key::from("skip_missing"))?.map(|skip| skip.truth()).transpose()?.unwrap_or(false)
-        }
+        Some(options) if options.is_map() => interpreter
+            .map_get(options, &Key::from("skip_missing"))?
+            .map(|skip| skip.truth())
+            .transpose()?
+            .unwrap_or(false),
         _ => false,
     };
     each_subelement(interpreter, list, path, skip)

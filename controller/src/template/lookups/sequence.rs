@@ -40,8 +40,9 @@ fn sequence(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
             options.extend(shorthand(&term)?);
         } else {
             for word in term.split_whitespace() {
-                let (name, value) =
-                    word.split_once('=').ok_or_else(|| Fault::new(format!("unrecognised part '{word}' of a sequence")))?;
+                let (name, value) = word
+                    .split_once('=')
+                    .ok_or_else(|| Fault::new(format!("unrecognised part '{word}' of a sequence")))?;
                 options.push((name.to_owned(), value.to_owned()));
             }
         }
@@ -62,7 +63,9 @@ fn shorthand(term: &str) -> Outcome<Vec<(String, String)>> {
 
 fn one(interpreter: &Interpreter<'_>, options: &[(String, String)], out: &mut Vec<Val>) -> Outcome<()> {
     let get = |name: &str| options.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
-    if let Some((name, _)) = options.iter().find(|(name, _)| !["start", "end", "count", "stride", "format"].contains(&name.as_str())) {
+    if let Some((name, _)) =
+        options.iter().find(|(name, _)| !["start", "end", "count", "stride", "format"].contains(&name.as_str()))
+    {
         return Err(Fault::new(format!("unrecognised argument '{name}' of a sequence")));
     }
     let start = get("start").map_or(Ok(1), number)?;

@@ -43,16 +43,12 @@ fn varnames(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
 
 /// Hosts by a pattern of names: `web*:db:!db3:&prod`.
 fn inventory_hostnames(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
-    let groups = interpreter
-        .variable("groups", &interpreter.home)?
-        .ok_or_else(|| Fault::undefined("'groups' is undefined"))?;
+    let groups =
+        interpreter.variable("groups", &interpreter.home)?.ok_or_else(|| Fault::undefined("'groups' is undefined"))?;
     let mut members: Vec<(String, Vec<String>)> = Vec::new();
     for (key, hosts) in interpreter.entries(&groups)? {
-        let hosts: Outcome<Vec<String>> = interpreter
-            .items(&hosts)?
-            .iter()
-            .map(|host| Ok(text::string(interpreter, host)?.to_string()))
-            .collect();
+        let hosts: Outcome<Vec<String>> =
+            interpreter.items(&hosts)?.iter().map(|host| Ok(text::string(interpreter, host)?.to_string())).collect();
         let name = match &key {
             Key::Str(name) => name.to_string(),
             other => other.to_string(),
@@ -74,7 +70,8 @@ fn inventory_hostnames(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec
     };
     let mut out: Vec<String> = Vec::new();
     let terms = call.texts(interpreter)?;
-    let parts: Vec<&str> = terms.iter().flat_map(|term| term.split([',', ':'])).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        terms.iter().flat_map(|term| term.split([',', ':'])).filter(|part| !part.is_empty()).collect();
     for part in parts.iter().filter(|part| !part.starts_with(['!', '&'])) {
         for host in hosts_of(part) {
             if !out.contains(&host) {

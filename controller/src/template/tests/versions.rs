@@ -56,8 +56,14 @@ fn parts(text: &str) -> Vec<Part> {
         let digit = first.is_ascii_digit();
         let letter = first.is_ascii_lowercase();
         let end = rest
-            .find(|c: char| if digit { !c.is_ascii_digit() } else if letter { !c.is_ascii_lowercase() } else {
-                c.is_ascii_digit() || c.is_ascii_lowercase() || c == '.'
+            .find(|c: char| {
+                if digit {
+                    !c.is_ascii_digit()
+                } else if letter {
+                    !c.is_ascii_lowercase()
+                } else {
+                    c.is_ascii_digit() || c.is_ascii_lowercase() || c == '.'
+                }
             })
             .unwrap_or(rest.len());
         let end = if first == '.' { 1 } else { end.max(first.len_utf8()) };
@@ -164,8 +170,7 @@ fn pep440(text: &str) -> Outcome<Pep440> {
     let suffix = suffix.trim_start_matches(['.', '-', '_']);
     let split = suffix.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(suffix.len());
     let (word, number) = suffix.split_at(split);
-    let digits: String =
-        number.trim_start_matches(['.', '-', '_']).chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = number.trim_start_matches(['.', '-', '_']).chars().take_while(char::is_ascii_digit).collect();
     let phase = match word {
         "" if suffix.is_empty() => 0,
         "dev" => -4,
