@@ -11,7 +11,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     for piece in bytes.chunks(usize::from(size) + 1) {
         decoder.push(piece);
         loop {
-            match decoder.next::<FromAgent>() {
+            match decoder.next_message::<FromAgent>() {
                 Ok(Some(message)) => {
                     let _ = encode(&message);
                 }

@@ -103,7 +103,7 @@ impl Decoder {
     /// The next whole message, `None` until more bytes come.
     ///
     /// After an error the stream is lost: there is no way to find the next frame.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         loop {
             let Some((kind, start, end)) = self.frame()? else { return Ok(None) };
             let payload = self.buffer.get(start..end).unwrap_or_default();
@@ -148,14 +148,15 @@ impl Decoder {
 }
 
 fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
-    let mut reader = rmp_serde::Deserializer::new(payload);
+    // The reader of `from_slice`, which the journal uses: one compiled copy of every type's decoding serves both.
+    let mut reader = rmp_serde::Deserializer::from_read_ref(payload);
     reader.set_max_depth(MAX_DEPTH);
     T::deserialize(&mut reader).map_err(|error| FrameError::Decode(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use crate::message::FromAgent;
 
@@ -165,10 +166,10 @@ mod tests {
         for cut in 0..bytes.len() {
             let mut decoder = Decoder::new();
             decoder.push(&bytes[..cut]);
-            assert_eq!(decoder.next::<FromAgent>().unwrap(), None);
+            assert_eq!(decoder.next_message::<FromAgent>().unwrap(), None);
             decoder.push(&bytes[cut..]);
-            assert_eq!(decoder.next::<FromAgent>().unwrap(), Some(FromAgent::Started { seq: 7 }));
-            assert_eq!(decoder.next::<FromAgent>().unwrap(), None);
+            assert_eq!(decoder.next_message::<FromAgent>().unwrap(), Some(FromAgent::Started { seq: 7 }));
+            assert_eq!(decoder.next_message::<FromAgent>().unwrap(), None);
         }
     }
 
@@ -180,7 +181,7 @@ mod tests {
         let mut found = None;
         for chunk in bytes.chunks(10_000) {
             decoder.push(chunk);
-            found = found.or(decoder.next::<FromAgent>().unwrap());
+            found = found.or(decoder.next_message::<FromAgent>().unwrap());
         }
         assert_eq!(found, Some(message));
     }
@@ -189,7 +190,7 @@ mod tests {
     fn a_two_gigabyte_length_is_refused_before_allocation() {
         let mut decoder = Decoder::new();
         decoder.push(&[0x80, 0, 0, 0, 0, 1]);
-        assert!(matches!(decoder.next::<FromAgent>(), Err(FrameError::TooLong(_))));
+        assert!(matches!(decoder.next_message::<FromAgent>(), Err(FrameError::TooLong(_))));
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
         push_frame(&mut bytes, WHOLE, &body);
         let mut decoder = Decoder::new();
         decoder.push(&bytes);
-        assert!(decoder.next::<serde_json::Value>().is_err());
+        assert!(decoder.next_message::<serde_json::Value>().is_err());
     }
 
     proptest::proptest! {
@@ -208,7 +209,7 @@ mod tests {
         fn garbage_never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {
             let mut decoder = Decoder::new();
             decoder.push(&bytes);
-            while let Ok(Some(_)) = decoder.next::<FromAgent>() {}
+            while let Ok(Some(_)) = decoder.next_message::<FromAgent>() {}
         }
     }
 }

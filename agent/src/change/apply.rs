@@ -1,7 +1,8 @@
 //! A change becomes an effect: only where the resource is still as the module read it, and only believed once read back.
 
-use super::compare::{Written, describe, found, normal, written};
+use super::compare::{Written, describe, found, written};
 use super::error::{ChangeError, refused};
+use crate::host::setting::{choices, chosen};
 use crate::host::{Command, Finished, Host, Stop};
 use luthier_protocol::change::{Change, Meta, Resource, Run, State};
 use luthier_protocol::message::Stream;
@@ -56,19 +57,15 @@ pub(super) fn put(host: &Host, resource: &Resource, before: &State, after: &Stat
     match resource {
         Resource::Setting(path) => match after {
             State::Value(value) => {
-                host.write_setting(path, &plain(value)).map_err(|error| refused(host, "set", path, error))
+                // A choice is set by its word alone, not by the line the kernel shows; anything else as it was given.
+                let value = if choices(value).is_some() { chosen(value) } else { value };
+                host.write_setting(path, value).map_err(|error| refused(host, "set", path, error))
             }
             other => Err(nonsense(path, before, other)),
         },
         Resource::Path(path) => put_path(host, path, before, after),
         Resource::Command(line) => Err(nonsense(line, before, after)),
     }
-}
-
-/// A choice is set by its word alone, not by the line the kernel shows; anything else is written as it was given.
-fn plain(value: &str) -> String {
-    let word = normal(value);
-    if value.contains(&format!("[{word}]")) { word } else { value.to_owned() }
 }
 
 fn put_path(host: &Host, path: &str, before: &State, after: &State) -> Result<(), ChangeError> {

@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use crate::host::hashes::{Algorithm, digest};
+use crate::host::setting;
 use luthier_protocol::change::{Meta, Resource, State};
 use std::io;
 
@@ -42,7 +43,7 @@ pub fn found(host: &Host, resource: &Resource, expected: &Written) -> io::Result
         Resource::Setting(path) => {
             let State::Value(value) = &expected.state else { return Ok(Some("a kernel attribute".to_owned())) };
             let now = host.read_text(path)?;
-            Ok(if same_setting(&now, value) { None } else { Some(format!("`{now}`")) })
+            Ok(if setting::same(&now, value) { None } else { Some(format!("`{now}`")) })
         }
         // Commands leave nothing to look at.
         Resource::Command(_) => Ok(None),
@@ -85,66 +86,6 @@ fn same_meta(now: &Meta, wanted: &Meta, mtime: Option<i64>) -> bool {
 /// Equal as far as the file system keeps time: some know only microseconds or seconds.
 fn same_time(now: i64, wanted: i64) -> bool {
     [1, 1_000, 1_000_000_000].into_iter().any(|grain| now == wanted.div_euclid(grain) * grain)
-}
-
-/// Whether two readings of a kernel attribute mean the same value.
-///
-/// The kernel answers in its own spelling: `always [madvise] never` for a choice, tabs between numbers, masks padded with
-/// zeros and commas.
-pub fn same_setting(left: &str, right: &str) -> bool {
-    let (left, right) = (normal(left), normal(right));
-    if left == right {
-        return true;
-    }
-    let numbers = |text: &str| text.split(' ').map(number).collect::<Option<Vec<i128>>>();
-    if let (Some(a), Some(b)) = (numbers(&left), numbers(&right)) {
-        return a == b;
-    }
-    matches!((mask(&left), mask(&right)), (Some(a), Some(b)) if a == b)
-}
-
-/// The value proper: the chosen word of a choice, single blanks between words.
-pub(super) fn normal(text: &str) -> String {
-    let mut words = text.split_whitespace();
-    let chosen: Vec<&str> =
-        words.clone().filter_map(|word| word.strip_prefix('[').and_then(|word| word.strip_suffix(']'))).collect();
-    if let [one] = chosen.as_slice()
-        && words.clone().count() > 1
-    {
-        return (*one).to_owned();
-    }
-    let mut out = String::new();
-    if let Some(first) = words.next() {
-        out.push_str(first);
-    }
-    for word in words {
-        out.push(' ');
-        out.push_str(word);
-    }
-    out
-}
-
-fn number(word: &str) -> Option<i128> {
-    match word.strip_prefix("0x") {
-        Some(digits) => i128::from_str_radix(digits, 16).ok(),
-        None => word.parse().ok(),
-    }
-}
-
-/// A CPU mask without padding: groups of eight hexadecimal digits after the first are joined.
-fn mask(text: &str) -> Option<String> {
-    let mut groups = text.split(',');
-    let mut digits = groups.next()?.to_ascii_lowercase();
-    for group in groups {
-        if group.len() != 8 {
-            return None;
-        }
-        digits.push_str(&group.to_ascii_lowercase());
-    }
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some(digits.trim_start_matches('0').to_owned())
 }
 
 /// A state in a few words.

@@ -1,7 +1,6 @@
 //! Every kind of change: made, refused, taken back.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use super::compare::same_setting;
 use super::*;
 use crate::host::Host;
 use luthier_protocol::change::{Bytes, Change, Meta, Resource, Reversal, Scope, State, Times};
@@ -130,24 +129,6 @@ fn a_setting_is_written_in_place_and_never_created() {
     let missing = change(setting("/missing"), value("0"), value("1"));
     assert!(apply(&rig.host, &missing).is_err());
     assert!(!rig.at("missing").exists());
-}
-
-#[test]
-fn the_kernels_spelling_of_a_value_is_understood() {
-    for (kernel, ours) in [
-        ("always [madvise] never", "madvise"),
-        ("4096\t87380\t6291456", "4096 87380 6291456"),
-        ("00000000,0000000f", "f"),
-        ("0x10", "16"),
-        ("", ""),
-    ] {
-        assert!(same_setting(kernel, ours), "{kernel} and {ours}");
-    }
-    for (kernel, ours) in
-        [("[always] madvise never", "madvise"), ("1,2", "12"), ("0-3", "0-4"), ("1 2", "1"), ("10", "0x10")]
-    {
-        assert!(!same_setting(kernel, ours), "{kernel} and {ours}");
-    }
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! The time now, and the host's local time.
 
-use super::Host;
 use super::zone::Zone;
-use std::time::{SystemTime, UNIX_EPOCH};
+use super::{Host, sys};
 
 /// A date and time of day without a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,13 +23,13 @@ pub struct Civil {
 impl Host {
     /// Nanoseconds since 1970-01-01 UTC.
     pub fn now_ns(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        let (seconds, nanoseconds) = sys::now();
+        seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(nanoseconds))
     }
 
     /// Local date and time of a moment (seconds since 1970-01-01 UTC).
     pub fn local(&self, seconds: i64) -> Civil {
-        Civil::of_seconds(seconds + self.zone().offset(seconds))
+        Civil::of_seconds(seconds + self.zone().at(seconds).offset)
     }
 
     /// The moment of a local date and time.
@@ -38,21 +37,20 @@ impl Host {
         let zone = self.zone();
         let as_if_utc = local.seconds();
         // The offset before a jump differs from the one after it: ask again with the first guess.
-        let guess = as_if_utc - zone.offset(as_if_utc);
-        as_if_utc - zone.offset(guess)
+        let guess = as_if_utc - zone.at(as_if_utc).offset;
+        as_if_utc - zone.at(guess).offset
     }
 
-    fn zone(&self) -> Zone {
-        let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
-        if let Some(name) = &named {
-            let name = name.trim_start_matches(':');
-            let path = if name.starts_with('/') { name.to_owned() } else { format!("/usr/share/zoneinfo/{name}") };
-            return match self.read(&path) {
-                Ok(bytes) => Zone::of_file(&bytes),
-                Err(_) => Zone::of_rule(name),
-            };
-        }
-        self.read("/etc/localtime").map_or_else(|_| Zone::default(), |bytes| Zone::of_file(&bytes))
+    /// The zone that local times are in: of `TZ`, else of `/etc/localtime`, else UTC.
+    pub fn zone(&self) -> Zone {
+        let of_file = |path: &str| self.read(path).map(|bytes| Zone::parse(&bytes).unwrap_or_default());
+        // A captured machine has nothing to do with this process's environment.
+        let Some(name) = sys::variable("TZ").filter(|_| self.is_live()) else {
+            return of_file("/etc/localtime").unwrap_or_default();
+        };
+        let name = name.trim_start_matches(':');
+        let path = if name.starts_with('/') { name.to_owned() } else { format!("/usr/share/zoneinfo/{name}") };
+        of_file(&path).unwrap_or_else(|_| Zone::of_rule(name))
     }
 }
 
@@ -74,6 +72,16 @@ impl Civil {
             minute: second_of_day / 60 % 60,
             second: second_of_day % 60,
         }
+    }
+
+    /// Day of the week, 0 is Sunday.
+    pub fn weekday(self) -> i64 {
+        (days(self.year, self.month, self.day) + 4).rem_euclid(7)
+    }
+
+    /// Day of the year, 0 is the first of January.
+    pub fn yearday(self) -> i64 {
+        days(self.year, self.month, self.day) - days(self.year, 1, 1)
     }
 }
 
@@ -109,5 +117,10 @@ mod tests {
         for seconds in [-1, 0, 951_782_400, 1_709_251_198, 4_102_444_800] {
             assert_eq!(Civil::of_seconds(seconds).seconds(), seconds);
         }
+        for day in (-800_000..800_000).step_by(997) {
+            assert_eq!(Civil::of_seconds(day * 86_400).seconds(), day * 86_400);
+        }
+        assert_eq!((leap.weekday(), leap.yearday()), (4, 59));
+        assert_eq!(Civil::of_seconds(1_795_371_199).weekday(), 0);
     }
 }

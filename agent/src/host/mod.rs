@@ -9,31 +9,28 @@ mod clock;
 mod command;
 mod files;
 mod flags;
-mod glob;
+pub mod glob;
 pub mod hashes;
-mod identity;
 mod install;
 pub mod log;
 pub mod paths;
 mod query;
+pub mod setting;
 mod stop;
 pub mod sys;
 mod who;
 mod write;
 mod zone;
 
-pub use accounts::Account;
 pub use attributes::Attributes;
 pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};
 pub use files::{Kind, Stat};
-
 pub use install::{discard, install};
-pub use query::Answer;
 pub use stop::{Stop, StopReason};
-
+pub use sys::FileSystemSize;
 pub use who::Wish;
-pub use identity::FileSystemSize;
+pub use zone::Zone;
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,40 @@
-//! What the system says of this process and of time.
+//! What only system calls tell: of this process, of time, and of the machine.
 
 use super::Host;
 use rustix::io::fcntl_dupfd_cloexec;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What `uname(2)` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uname {
+    /// Kernel name (`Linux`).
+    pub system: String,
+    /// Host name.
+    pub node: String,
+    /// Kernel release.
+    pub release: String,
+    /// Kernel build.
+    pub version: String,
+    /// Machine architecture.
+    pub machine: String,
+}
+
+/// Size of a mounted file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSystemSize {
+    /// Block size in bytes.
+    pub block_size: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Blocks an ordinary user can have.
+    pub blocks_available: u64,
+    /// Inodes.
+    pub inodes: u64,
+    /// Free inodes.
+    pub inodes_free: u64,
+}
 
 /// Seconds and nanoseconds since 1970-01-01 UTC.
 pub fn now() -> (i64, u32) {
@@ -22,14 +52,17 @@ pub fn pid() -> u32 {
     std::process::id()
 }
 
-/// Machine architecture as `uname -m` says it.
-pub fn arch() -> String {
-    rustix::system::uname().machine().to_string_lossy().into_owned()
-}
-
-/// Host name as the kernel tells it.
-pub fn node() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+/// What `uname(2)` says.
+pub fn uname() -> Uname {
+    let uname = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    Uname {
+        system: text(uname.sysname()),
+        node: text(uname.nodename()),
+        release: text(uname.release()),
+        version: text(uname.version()),
+        machine: text(uname.machine()),
+    }
 }
 
 /// An environment variable that is set and not empty.
@@ -67,5 +100,34 @@ impl Host {
         let uid = uid();
         self.account_of(uid)
             .map_or_else(|| if uid == 0 { "root".to_owned() } else { uid.to_string() }, |account| account.name)
+    }
+
+    /// `uname(2)`; `None` for a captured machine.
+    pub fn uname(&self) -> Option<Uname> {
+        self.is_live().then(uname)
+    }
+
+    /// CPUs this process may run on; `None` for a captured machine.
+    pub fn usable_cpus(&self) -> Option<u32> {
+        if !self.is_live() {
+            return None;
+        }
+        std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok())
+    }
+
+    /// `statfs(2)` of a path; `None` for a captured machine and where it fails. It waits for as long as the file system
+    /// does: ask only for local ones.
+    pub fn file_system_size(&self, path: &str) -> Option<FileSystemSize> {
+        if !self.is_live() {
+            return None;
+        }
+        let size = rustix::fs::statvfs(path).ok()?;
+        Some(FileSystemSize {
+            block_size: size.f_frsize,
+            blocks: size.f_blocks,
+            blocks_available: size.f_bavail,
+            inodes: size.f_files,
+            inodes_free: size.f_ffree,
+        })
     }
 }

@@ -1,15 +1,19 @@
 //! Who this process is and what it may do: what the kernel decides new files' owners and permissions by.
 
-use super::Host;
+use super::{Host, sys};
 use rustix::fs::Access;
 
-/// The process's effective ids and what follows for files it creates.
+/// The process's ids and what follows for files it creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Who {
     /// Effective user id.
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
+    /// Real user id.
+    pub real_uid: u32,
+    /// Real group id.
+    pub real_gid: u32,
     /// Permission bits that new files do not get.
     pub umask: u32,
     /// Process id.
@@ -31,10 +35,12 @@ impl Host {
     /// Who this process is.
     pub fn who(&self) -> Who {
         Who {
-            uid: rustix::process::geteuid().as_raw(),
+            uid: sys::uid(),
             gid: rustix::process::getegid().as_raw(),
+            real_uid: rustix::process::getuid().as_raw(),
+            real_gid: rustix::process::getgid().as_raw(),
             umask: umask(),
-            pid: std::process::id(),
+            pid: sys::pid(),
         }
     }
 

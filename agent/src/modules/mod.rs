@@ -2,8 +2,8 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
-mod command;
 mod blockinfile;
+mod command;
 mod copy;
 mod copy_tree;
 mod declare;
@@ -12,21 +12,20 @@ mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
-mod glob;
 mod lineinfile;
 mod lines;
 mod mode;
 mod ownership;
+mod pattern;
+mod pattern_translate;
 mod ping;
 mod placement;
 mod put;
+mod replace;
 mod run_report;
+mod setting;
 mod setup;
 mod shell;
-mod pattern;
-mod pattern_translate;
-mod replace;
-mod setting;
 mod slurp;
 mod stat;
 #[cfg(test)]
@@ -132,22 +131,18 @@ impl ModuleError {
 
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
+    &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
     &file::File,
+    &lineinfile::LineInFile,
     &ping::Ping,
+    &replace::Replace,
     &setup::Setup,
     &shell::Shell,
     &slurp::Slurp,
     &stat::Stat,
-    &blockinfile::BlockInFile,
-    &copy::Copy,
-    &file::File,
-    &lineinfile::LineInFile,
-    &sysfs::Sysfs,
-    &replace::Replace,
-    &slurp::Slurp,
-    &stat::Stat,
     &sysctl::Sysctl,
+    &sysfs::Sysfs,
     &template::Template,
 ];

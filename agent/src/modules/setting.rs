@@ -1,7 +1,8 @@
-//! Kernel attributes: whether two spellings mean the same value, and the change from one to another.
+//! Kernel attributes: reading one, what the kernel lacks where it is missing, and the change to another value.
 
 use super::ModuleError;
 use crate::host::Host;
+use crate::host::setting::{choices, same};
 use luthier_protocol::change::{Change, Resource, Reversal, Scope, State};
 use std::io::ErrorKind;
 
@@ -72,80 +73,9 @@ pub(super) fn change(host: &Host, path: &str, value: &str) -> Result<Option<Chan
     }))
 }
 
-/// Whether two texts mean the same value. The kernel shows choices as `always [madvise] never`, puts tabs between numbers,
-/// and pads masks with zeros and commas.
-pub(super) fn same(left: &str, right: &str) -> bool {
-    let words = |text: &str| chosen(text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let (left, right) = (words(left), words(right));
-    left.len() == right.len() && left.iter().zip(&right).all(|(left, right)| same_word(left, right))
-}
-
-fn same_word(left: &str, right: &str) -> bool {
-    if left == right {
-        return true;
-    }
-    if let (Some(left), Some(right)) = (number(left), number(right)) {
-        return left == right;
-    }
-    matches!((mask(left), mask(right)), (Some(left), Some(right)) if left == right)
-}
-
-fn number(word: &str) -> Option<i128> {
-    match word.strip_prefix("0x") {
-        Some(digits) => i128::from_str_radix(digits, 16).ok(),
-        None => word.parse().ok(),
-    }
-}
-
-/// A mask's digits without padding; only where at least one group has the kernel's eight digits.
-fn mask(word: &str) -> Option<String> {
-    let digits: String = word.split(',').collect();
-    let padded = word.split(',').next_back().is_some_and(|group| group.len() == 8);
-    let hexadecimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (hexadecimal && (padded || !word.contains(',')))
-        .then(|| digits.to_ascii_lowercase().trim_start_matches('0').to_owned())
-}
-
-/// The words of a file that shows a choice with the chosen one in brackets.
-fn choices(text: &str) -> Option<Vec<&str>> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let bracketed = |word: &&&str| word.starts_with('[') && word.ends_with(']') && word.len() > 2;
-    if words.len() < 2 || text.contains('\n') || words.iter().filter(bracketed).count() != 1 {
-        return None;
-    }
-    Some(words.iter().map(|word| word.trim_start_matches('[').trim_end_matches(']')).collect())
-}
-
-/// The chosen word of a choice; any other text as it is.
-pub(super) fn chosen(text: &str) -> &str {
-    if choices(text).is_none() {
-        return text.trim();
-    }
-    let inside = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
-    inside.map_or(text, |(word, _)| word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spellings_of_one_value_are_equal() {
-        for (left, right) in [
-            ("always [madvise] never", "madvise"),
-            ("4096\t87380\t6291456", "4096 87380 6291456"),
-            ("0x10", "16"),
-            ("00000000,000000ff", "ff"),
-            (" 1 ", "01"),
-        ] {
-            assert!(same(left, right), "{left} = {right}");
-        }
-        for (left, right) in
-            [("always [madvise] never", "never"), ("1 2", "12"), ("1", "0"), ("ff", "fe"), ("[a]", "a")]
-        {
-            assert!(!same(left, right), "{left} != {right}");
-        }
-    }
 
     #[test]
     fn a_missing_attribute_names_what_the_kernel_lacks() {

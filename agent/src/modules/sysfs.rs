@@ -9,9 +9,10 @@ use super::declare::{Spec, param, returned, texts};
 use super::edit::content;
 use super::ownership::Attributes;
 use super::placement::{self, Birth, NewContent, entries};
-use super::{Module, ModuleError, Request, Wanted, glob, setting};
-use crate::host::Host;
+use super::{Module, ModuleError, Request, Wanted, setting};
 use crate::host::paths::{base_name, parent};
+use crate::host::setting::chosen;
+use crate::host::{Host, glob};
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::{Map, Value};
@@ -78,7 +79,7 @@ impl Module for Sysfs {
                 let was = setting::read(host, &path)?;
                 wanted.changes.extend(setting::change(host, &path, value)?);
                 let row = Map::from_iter([
-                    ("was".to_owned(), setting::chosen(&was).into()),
+                    ("was".to_owned(), chosen(&was).into()),
                     ("value".to_owned(), value.as_str().into()),
                 ]);
                 told.insert(path, row.into());

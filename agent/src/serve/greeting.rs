@@ -97,7 +97,7 @@ impl Greeting<'_> {
         let mut decoder = Decoder::new();
         loop {
             decoder.push(&std::mem::take(&mut self.out));
-            match decoder.next::<FromAgent>() {
+            match decoder.next_message::<FromAgent>() {
                 Ok(Some(FromAgent::Hello(hello))) => return Ok((decoder, hello)),
                 Ok(Some(_)) => {
                     return Err(ChildError::new(ChildFailure::NotStarted, "its first message was no hello"));

@@ -25,7 +25,7 @@ pub fn read(mut input: impl Read, inbox: &Inbox) {
             Err(_) => return inbox.ended(),
         }
         loop {
-            match decoder.next::<ToAgent>() {
+            match decoder.next_message::<ToAgent>() {
                 Ok(Some(message)) => inbox.put(message, std::mem::take(&mut bytes)),
                 Ok(None) => break,
                 Err(error) => return inbox.garbage(error.to_string()),

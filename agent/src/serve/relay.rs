@@ -33,7 +33,7 @@ impl Relay {
         let mut last = None;
         'listen: loop {
             loop {
-                match decoder.next::<FromAgent>() {
+                match decoder.next_message::<FromAgent>() {
                     Ok(Some(message)) => {
                         if let Err(reason) = self.pass_on(message) {
                             last = Some(reason);

@@ -71,15 +71,16 @@ fn ready(options: &Options) -> Result<String, (&'static str, String)> {
 
 /// What the agent says of itself.
 fn hello(host: &Host, hash: String) -> AgentHello {
+    let machine = sys::uname();
     AgentHello {
         protocol: PROTOCOL_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         hash,
-        arch: sys::arch(),
+        arch: machine.machine,
         uid: sys::uid(),
         user: host.own_user(),
         pid: sys::pid(),
-        node: sys::node(),
+        node: machine.node,
     }
 }
 

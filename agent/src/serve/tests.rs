@@ -68,7 +68,7 @@ impl Line {
     fn hear(&mut self) -> FromAgent {
         let mut buffer = [0_u8; 4096];
         loop {
-            match self.decoder.next::<FromAgent>().unwrap() {
+            match self.decoder.next_message::<FromAgent>().unwrap() {
                 Some(FromAgent::Heartbeat) => continue,
                 Some(message) => return message,
                 None => {}

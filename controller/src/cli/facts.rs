@@ -114,7 +114,9 @@ impl FactsTable {
         let object = serde_json::json!({"host": host, "facts": facts});
         match self.format {
             FactsFormat::Json => globals.screen.data(&format!("{object}\n")),
-            FactsFormat::Yaml => globals.screen.data(&format!("---\n{}", crate::template::yaml_text(&Value::from_json(&object)))),
+            FactsFormat::Yaml => {
+                globals.screen.data(&format!("---\n{}", crate::template::yaml_text(&Value::from_json(&object))))
+            }
             FactsFormat::Table => self.rows.push(row(host, &object)),
         }
     }

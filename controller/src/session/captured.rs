@@ -34,7 +34,8 @@ struct Program {
 
 impl Program {
     fn new(bytes: &[u8]) -> Result<Self, SessionError> {
-        let path = std::env::temp_dir().join(format!("luthier-agent-{}-{}", std::process::id(), super::bootstrap::nonce()));
+        let path =
+            std::env::temp_dir().join(format!("luthier-agent-{}-{}", std::process::id(), super::bootstrap::nonce()));
         let written = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)

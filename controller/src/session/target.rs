@@ -90,11 +90,26 @@ impl Target {
 
     /// Variables that [`Target::from_vars`] asks for.
     pub const VARIABLES: &[&str] = &[
-        "ansible_connection", "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_user",
-        "ansible_ssh_user", "ansible_password", "ansible_ssh_password", "ansible_ssh_pass",
-        "ansible_private_key_file", "ansible_ssh_private_key_file", "ansible_ssh_args", "ansible_ssh_common_args",
-        "ansible_ssh_extra_args", "luthier_agent_path", "ansible_ssh_timeout", "ansible_timeout",
-        "ansible_ssh_host_key_checking", "ansible_host_key_checking",
+        "ansible_connection",
+        "ansible_host",
+        "ansible_ssh_host",
+        "ansible_port",
+        "ansible_ssh_port",
+        "ansible_user",
+        "ansible_ssh_user",
+        "ansible_password",
+        "ansible_ssh_password",
+        "ansible_ssh_pass",
+        "ansible_private_key_file",
+        "ansible_ssh_private_key_file",
+        "ansible_ssh_args",
+        "ansible_ssh_common_args",
+        "ansible_ssh_extra_args",
+        "luthier_agent_path",
+        "ansible_ssh_timeout",
+        "ansible_timeout",
+        "ansible_ssh_host_key_checking",
+        "ansible_host_key_checking",
     ];
 }
 

@@ -169,7 +169,7 @@ pub(super) async fn greet(
         let bytes = encode(&ToAgent::Hello(hello.clone())).map_err(unsendable)?;
         line.writer.write(bytes).await.map_err(SessionError::Lost)?;
         loop {
-            match decoder.next::<FromAgent>().map_err(broken)? {
+            match decoder.next_message::<FromAgent>().map_err(broken)? {
                 Some(FromAgent::Hello(agent)) => return checked(agent),
                 Some(FromAgent::Heartbeat) => continue,
                 Some(FromAgent::Fatal { message }) => return Err(gave_up(&message)),
@@ -295,7 +295,7 @@ impl Conversation {
         let mut tail = Tail::default();
         loop {
             loop {
-                match decoder.next::<FromAgent>() {
+                match decoder.next_message::<FromAgent>() {
                     Ok(Some(message)) => {
                         if let Err(end) = self.message(message) {
                             return end;

@@ -21,7 +21,7 @@ impl Peer {
 
     async fn hear(&mut self) -> ToAgent {
         loop {
-            if let Some(message) = self.decoder.next().unwrap() {
+            if let Some(message) = self.decoder.next_message().unwrap() {
                 return message;
             }
             let mut bytes = vec![0; 65536];

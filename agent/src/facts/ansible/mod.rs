@@ -13,7 +13,6 @@ mod platform;
 mod security;
 mod user;
 mod virtualization;
-mod zone;
 
 #[cfg(test)]
 mod tests;

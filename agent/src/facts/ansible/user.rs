@@ -18,8 +18,8 @@ pub fn environment(wanted: &Wanted<'_>, facts: &mut Map) {
 
 /// `user_*`, `real_*`, `effective_*`.
 pub fn account(host: &Host, facts: &mut Map) {
-    let ids = host.ids();
-    if let Some(account) = host.account_of(ids.uid) {
+    let who = host.who();
+    if let Some(account) = host.account_of(who.real_uid) {
         facts.insert("user_id".to_owned(), json!(account.name));
         facts.insert("user_gecos".to_owned(), json!(account.gecos));
         facts.insert("user_dir".to_owned(), json!(account.home));
@@ -31,11 +31,11 @@ pub fn account(host: &Host, facts: &mut Map) {
         facts.insert("user_id".to_owned(), json!(variable("LOGNAME").or_else(|| variable("USER"))));
         facts.insert("user_dir".to_owned(), json!(variable("HOME")));
         facts.insert("user_shell".to_owned(), json!(variable("SHELL")));
-        facts.insert("user_gid".to_owned(), json!(ids.gid));
+        facts.insert("user_gid".to_owned(), json!(who.real_gid));
     }
-    facts.insert("user_uid".to_owned(), json!(ids.uid));
-    facts.insert("real_user_id".to_owned(), json!(ids.uid));
-    facts.insert("effective_user_id".to_owned(), json!(ids.euid));
-    facts.insert("real_group_id".to_owned(), json!(ids.gid));
-    facts.insert("effective_group_id".to_owned(), json!(ids.egid));
+    facts.insert("user_uid".to_owned(), json!(who.real_uid));
+    facts.insert("real_user_id".to_owned(), json!(who.real_uid));
+    facts.insert("effective_user_id".to_owned(), json!(who.uid));
+    facts.insert("real_group_id".to_owned(), json!(who.real_gid));
+    facts.insert("effective_group_id".to_owned(), json!(who.gid));
 }
