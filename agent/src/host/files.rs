@@ -1,6 +1,6 @@
 //! Reading files and their attributes.
 
-use super::Host;
+use super::{Host, planned};
 use luthier_protocol::change::{Bytes, Meta, State};
 use std::fs;
 use std::io;
@@ -68,6 +68,9 @@ impl Stat {
 impl Host {
     /// The whole file.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        if let Some(bytes) = self.foretold(path).as_ref().and_then(planned::content) {
+            return bytes;
+        }
         fs::read(self.path(path))
     }
 
@@ -79,16 +82,27 @@ impl Host {
 
     /// Attributes of the path itself (a link is not followed); `None` where nothing is there.
     pub fn lstat(&self, path: &str) -> io::Result<Option<Stat>> {
-        found(fs::symlink_metadata(self.path(path)))
+        let real = found(fs::symlink_metadata(self.path(path)))?;
+        Ok(match self.foretold(path) {
+            Some(state) => planned::attributes(&state, real),
+            None => real,
+        })
     }
 
     /// Attributes of what the path leads to; `None` where nothing is there.
     pub fn stat(&self, path: &str) -> io::Result<Option<Stat>> {
-        found(fs::metadata(self.path(path)))
+        match self.foretold(path) {
+            Some(State::Link { target, .. }) if target.starts_with('/') && target != path => self.stat(&target),
+            Some(state) => Ok(planned::attributes(&state, found(fs::metadata(self.path(path)))?)),
+            None => found(fs::metadata(self.path(path))),
+        }
     }
 
     /// Where a symbolic link points, as stored.
     pub fn read_link(&self, path: &str) -> io::Result<String> {
+        if let Some(State::Link { target, .. }) = self.foretold(path) {
+            return Ok(target);
+        }
         Ok(fs::read_link(self.path(path))?.to_string_lossy().into_owned())
     }
 

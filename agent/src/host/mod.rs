@@ -14,6 +14,7 @@ pub mod hashes;
 mod install;
 pub mod log;
 pub mod paths;
+mod planned;
 mod query;
 pub mod setting;
 mod stop;
@@ -38,17 +39,19 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    planned: planned::Planned,
+    sees_plan: bool,
 }
 
 impl Host {
     /// This machine.
     pub fn live() -> Self {
-        Self { root: PathBuf::from("/") }
+        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false }
     }
 
     /// A captured machine under a folder.
     pub fn under(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false }
     }
 
     /// Whether this is the running machine and not a captured one.

@@ -35,6 +35,17 @@ pub fn carry_out(bench: &mut Bench<'_>, task: &TaskRequest) -> TaskResult {
 pub(super) fn carry_out_with(all: &[&dyn Module], bench: &mut Bench<'_>, task: &TaskRequest) -> TaskResult {
     let start = Instant::now();
     let outcome = match all.iter().find(|module| module.spec().name == task.module) {
+        Some(module) if task.check => {
+            let view = bench.host.as_planned();
+            let mut bench = Bench {
+                host: &view,
+                ledger: &mut *bench.ledger,
+                stop: bench.stop,
+                fetch: &mut *bench.fetch,
+                output: &mut *bench.output,
+            };
+            attempt(*module, &mut bench, task, start)
+        }
         Some(module) => attempt(*module, bench, task, start),
         None => Outcome::failed(Status::Failed, format!("this agent has no module {}", task.module), Map::new()),
     };
@@ -105,6 +116,7 @@ fn settle(
     }
     let diff = if task.diff { wanted.changes.iter().flat_map(change::entries).collect() } else { Vec::new() };
     if task.check {
+        bench.host.plan(&wanted.changes);
         let unknown = module.spec().free_form.is_some() && is_command_only(&wanted.changes) && !has_condition(request);
         let status = if unknown { Status::Skipped } else { Status::Changed };
         return Outcome::fine(status, wanted.result, diff);

@@ -15,7 +15,11 @@ pub(super) fn exec(args: ExecArgs, globals: &Globals) -> Result<ExitCode, CliErr
     let (module, arguments) = args.module_and_arguments();
     let play = crate::playbook::ad_hoc(&args.pattern, &module, &arguments)?;
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), Selection::default());
-    let plays = planner.playbook(&Playbook { file: PathBuf::from("exec"), plays: vec![play] })?;
+    let mut errors = Vec::new();
+    let plays = planner.playbook(&Playbook { file: PathBuf::from("exec"), plays: vec![play] }, &mut errors);
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
     if fleet.select(globals, &args.pattern)?.is_empty() {
         return Err(CliError::usage(format!("the pattern `{}` selects no host", args.pattern)));
     }

@@ -17,6 +17,7 @@ mod load;
 mod main_impl;
 mod man;
 mod modules_cmd;
+mod needed_files;
 mod record;
 mod reference;
 mod rollback;

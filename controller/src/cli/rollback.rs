@@ -113,8 +113,11 @@ fn judge(reports: &[HostUndo], check: bool) -> ExitCode {
         code = code.gravest(match &report.outcome {
             Err(error) if error.is_unreachable() => ExitCode::Unreachable,
             Err(_) => ExitCode::RollbackFailed,
-            Ok(rows) if rows.iter().any(|row| !is_restored(row)) => ExitCode::RollbackFailed,
-            Ok(rows) if check || rows.iter().all(|row| row.outcome == UndoOutcome::AlreadyOriginal) => ExitCode::Fine,
+            // What was known to be irreversible beforehand is told, but it is no failure of the rollback.
+            Ok(rows) if rows.iter().any(|row| !is_restored(row) && row.outcome != UndoOutcome::Irreversible) => {
+                ExitCode::RollbackFailed
+            }
+            Ok(rows) if check || !rows.iter().any(|row| row.outcome == UndoOutcome::Restored) => ExitCode::Fine,
             Ok(_) => ExitCode::RolledBack,
         });
     }

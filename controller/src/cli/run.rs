@@ -66,11 +66,14 @@ fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String,
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();
     for file in &args.playbooks {
-        match reader.playbook(file).and_then(|playbook| planner.playbook(&playbook)) {
-            Ok(plays) => books.push((file.display().to_string(), plays)),
-            Err(mut wrong) => errors.append(&mut wrong),
+        let playbook = reader.playbook(file, &mut errors);
+        let plays = planner.playbook(&playbook, &mut errors);
+        for play in &plays {
+            super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);
         }
+        books.push((file.display().to_string(), plays));
     }
+    errors.sort_by_key(|error| error.origin.as_ref().map(|origin| (origin.file.clone(), origin.line, origin.column)));
     if errors.is_empty() { Ok(books) } else { Err(errors.into()) }
 }
 

@@ -24,11 +24,9 @@ impl Planner {
         Self { catalog, engine, selection }
     }
 
-    /// Plan every play. All that is wrong is reported at once.
-    pub fn playbook(&self, playbook: &Playbook) -> Result<Vec<PlannedPlay>, Vec<Diagnostic>> {
-        let mut errors = Vec::new();
-        let plays = playbook.plays.iter().map(|play| self.play(play, &mut errors)).collect();
-        if errors.is_empty() { Ok(plays) } else { Err(errors) }
+    /// Plan every play. All that is wrong is pushed to `errors`.
+    pub fn playbook(&self, playbook: &Playbook, errors: &mut Vec<Diagnostic>) -> Vec<PlannedPlay> {
+        playbook.plays.iter().map(|play| self.play(play, errors)).collect()
     }
 
     fn play(&self, play: &Play, errors: &mut Vec<Diagnostic>) -> PlannedPlay {

@@ -143,9 +143,8 @@ fn play(reader: &Reader, node: &Node, path: &Path, errors: &mut Vec<Diagnostic>)
             }
         }
     }
-    let failed = !reading.errors.is_empty();
     errors.append(&mut reading.errors);
-    (!failed).then_some(draft)
+    Some(draft)
 }
 
 fn empty(node: &Node, path: &Path) -> Play {

@@ -59,10 +59,10 @@ impl Reader {
     }
 
     /// Read a playbook and those it imports.
-    pub fn playbook(&self, file: &Path) -> Result<Playbook, Vec<Diagnostic>> {
-        let mut errors = Vec::new();
-        let plays = play::file(self, file, 0, &mut errors);
-        if errors.is_empty() { Ok(Playbook { file: file.to_path_buf(), plays }) } else { Err(errors) }
+    /// What is wrong is pushed to `errors`; the rest is handed over all the same, so that it can be checked too.
+    pub fn playbook(&self, file: &Path, errors: &mut Vec<Diagnostic>) -> Playbook {
+        let plays = play::file(self, file, 0, errors);
+        Playbook { file: file.to_path_buf(), plays }
     }
 
     /// Read a file of tasks.

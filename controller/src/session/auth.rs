@@ -195,7 +195,8 @@ impl Login<'_> {
                 (label, public, certificates, Signer::agent(agent, binding))
             }
             Candidate::File(file) => {
-                let label = format!("key {}", file.path.display());
+                let locked = if matches!(file.content, KeyContent::Locked(_)) { " (encrypted, not unlocked)" } else { "" };
+                let label = format!("key {}{locked}", file.path.display());
                 let Some(public) = self.public_half(&file, &label).await else { return Ok(false) };
                 let mut certificates = self.certificates(&public);
                 certificates.extend(file.certificate.clone().filter(|found| *found.public_key() == *public.key_data()));

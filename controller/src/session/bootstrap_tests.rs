@@ -44,7 +44,7 @@ async fn failures_have_names() {
         ("#!/bin/sh\necho oops >&2\nexit 3\n", "the agent did not start: exit status: 3: oops"),
         (
             "#!/bin/sh\nprintf '\\nLUTHIER %s FAIL hash found a wanted b\\n' \"$3\"\nexit 1\n",
-            "the agent was damaged on its way: found a wanted b",
+            "the agent was corrupted on its way: found a wanted b",
         ),
         ("#!/bin/sh\nprintf '\\nLUTHIER %s FAIL write disk full\\n' \"$3\"\n", "cannot write the agent: disk full"),
         (

@@ -121,7 +121,7 @@ pub enum SessionError {
     #[error("cannot write the agent: {0}")]
     WriteFailed(String),
     /// The agent that arrived is not the one that was sent.
-    #[error("the agent was damaged on its way: {0}")]
+    #[error("the agent was corrupted on its way: {0}")]
     Damaged(String),
     /// Something else kept the agent from running.
     #[error("the agent did not start: {0}")]

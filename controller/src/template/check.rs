@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::error::TemplateError;
-use super::interpreter::{constant_text, place_of};
+use super::interpreter::{constant_text, place_in, place_of};
 use super::node::{Arg, Expr, Kind, Stmt, Target};
 use super::{filters, globals, lookups, tests};
 use crate::yaml::{Diagnostic, Origin, TemplateText, Value, nearest};
@@ -45,6 +45,39 @@ impl Engine {
                 report(&template, found, &mut out);
             }
             Err(fault) => out.push(failed(fault.resolve(|at| place_of(&template, at)).into(), &template)),
+        }
+        out
+    }
+
+    /// Syntax errors, and unknown names, in a template file.
+    pub fn check_file(&self, text: &str, file: &std::path::Path) -> Vec<Diagnostic> {
+        let options = super::file::FileOptions::default();
+        let mut out = Vec::new();
+        let (options, body, skipped) = match super::file::split_header(text, &options) {
+            Ok(parts) => parts,
+            Err(fault) => {
+                let error: TemplateError = fault.resolve(|at| Some(place_in(file, 0, at))).into();
+                out.push(Diagnostic::error(error.origin, error.message));
+                return out;
+            }
+        };
+        match self.file_program(body, options.syntax(true)) {
+            Ok(program) => {
+                let mut found = Vec::new();
+                body_names(&program.body, &mut found);
+                for name in found {
+                    let place = place_in(file, skipped, Some(name.at));
+                    let error = Diagnostic::error(Some(place), format!("there is no {} `{}`", name.what, name.name));
+                    out.push(match name.near {
+                        Some(near) => error.help(format!("did you mean `{near}`?")),
+                        None => error,
+                    });
+                }
+            }
+            Err(fault) => {
+                let error: TemplateError = fault.resolve(|at| Some(place_in(file, skipped, at))).into();
+                out.push(Diagnostic::error(error.origin, error.message));
+            }
         }
         out
     }

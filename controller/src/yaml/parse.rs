@@ -84,6 +84,19 @@ fn explain(error: &ScanError, text: &str, file: &Arc<Path>) -> Diagnostic {
     let origin = Origin { file: file.clone(), line: mark.line().max(1), column: mark.col() + 1 };
     let line = text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
     let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+    if error.info().contains("tab") {
+        // The parser marks where the text before began; people look for the tab itself.
+        let from = mark.line().saturating_sub(1);
+        let found = text.lines().enumerate().skip(from).find(|(_, line)| {
+            line.len() > line.trim_start().len() && line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')
+        });
+        if let Some((at, line)) = found {
+            let column = line.chars().take_while(|letter| *letter != '\t').count() + 1;
+            let origin = Origin { file: file.clone(), line: at + 1, column };
+            return Diagnostic::error(Some(origin), "a tab in the indentation")
+                .help("indent with spaces: YAML does not take tabs for it");
+        }
+    }
     let said = Diagnostic::error(Some(origin), error.info().to_owned());
     if line.get(..indent).is_some_and(|blank| blank.contains('\t')) {
         return said.help("indent with spaces: YAML does not take tabs for it");
