@@ -194,7 +194,7 @@ fn text_of(value: &Json) -> Option<String> {
 }
 
 /// JSON on one line with a blank after commas and colons, as Python writes it.
-fn spaced(value: &Json) -> Option<String> {
+pub fn spaced(value: &Json) -> Option<String> {
     use serde::Serialize;
     let mut out = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced)).ok()?;
