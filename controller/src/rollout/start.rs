@@ -252,16 +252,20 @@ impl HostRun {
     async fn start_items(
         &mut self,
         task: &Arc<PlannedTask>,
-        scope: &Scope,
+        outer: &Scope,
         place: &Place,
         started: &mut Started,
         items: Vec<Value>,
     ) {
         let Some(looped) = &task.task.looped else { return };
         let total = items.len();
+        // What one item sets, the next one sees.
+        let grows = matches!(&*task.entry.spec.name, "set_fact" | "include_vars" | "add_host" | "group_by");
         for (index, value) in items.iter().enumerate() {
             let round = looping::Round { control: &looped.control, index, total, items: &items, value };
-            let inner = looping::scope(&round, scope);
+            let fresh =
+                grows.then(|| scope::task(&self.run, &self.batch, task, &self.host, &self.memory));
+            let inner = looping::scope(&round, fresh.as_ref().unwrap_or(outer));
             let label =
                 looped.control.label.as_ref().and_then(|label| self.run.engine.render(label, &inner, place).ok());
             let mut item = self.start_item(task, inner, place, started, Some(value.clone())).await;
@@ -280,7 +284,7 @@ impl HostRun {
             }
             if let Some(pause) = &looped.control.pause
                 && index + 1 < total
-                && let Ok(pause) = self.run.engine.render(pause, scope, place)
+                && let Ok(pause) = self.run.engine.render(pause, outer, place)
             {
                 if let Some(last) = started.items.last_mut() {
                     remote::settle(self, last).await;

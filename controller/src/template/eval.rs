@@ -66,7 +66,7 @@ impl Run<'_, '_> {
                     self.eval(or)?
                 } else {
                     // Nothing in text, undefined when it is used.
-                    Val::undefined("the inline if-expression evaluated to false and no else section was defined")
+                    Val::undefined(super::text::NO_ELSE)
                 }
             }
             Kind::Filter { name, subject, args } => {

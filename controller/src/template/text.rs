@@ -19,6 +19,9 @@ pub(super) fn string(interpreter: &Interpreter<'_>, value: &Val) -> Outcome<Arc<
     }
 }
 
+/// What is said of an inline `if` that is false and has no `else`.
+pub(super) const NO_ELSE: &str = "the inline if-expression evaluated to false and no else section was defined";
+
 /// `repr(value)`.
 pub(super) fn repr(interpreter: &Interpreter<'_>, value: &Val) -> Outcome<String> {
     let mut out = String::new();
@@ -33,6 +36,8 @@ pub(super) fn append(interpreter: &Interpreter<'_>, value: &Val, out: &mut Strin
 
 fn write(interpreter: &Interpreter<'_>, value: &Val, quoted: bool, out: &mut String) -> Outcome<()> {
     match value {
+        // Jinja lets this one be nothing in text, strict or not.
+        Val::Undefined(message) if !quoted && &**message == NO_ELSE => {}
         Val::Undefined(message) => return Err(Fault::undefined(&**message)),
         Val::Null => out.push_str("None"),
         Val::Bool(value) => out.push_str(if *value { "True" } else { "False" }),

@@ -38,7 +38,7 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
                 }
                 Err(message) => {
                     missing = true;
-                    Outcome::failed(message.clone()).with("reason", message)
+                    Outcome::failed(message)
                 }
             },
         };
