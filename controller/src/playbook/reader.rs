@@ -178,7 +178,10 @@ impl Reader {
             reading.errors.push(Diagnostic::error(Some(task.module_origin), "import_role needs the name of a role"));
             return None;
         };
-        let name = Written { value: Value::from(self.import_name(name, &task.keywords.vars, reading)?), origin: name.origin.clone() };
+        let name = Written {
+            value: Value::from(self.import_name(name, &task.keywords.vars, reading)?),
+            origin: name.origin.clone(),
+        };
         let part = |key: &str| task.args.get(key).and_then(|value| value.value.as_str()).unwrap_or("main").to_owned();
         let parts = Parts {
             tasks: part("tasks_from"),

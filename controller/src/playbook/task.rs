@@ -277,7 +277,8 @@ pub fn ad_hoc(pattern: &str, module: &str, arguments: &str) -> Result<super::typ
         origin: origin.clone(),
         length: 0,
     };
-    let mapping = Node { data: NodeData::Map(vec![(scalar(module), scalar(arguments))]), origin: origin.clone(), length: 0 };
+    let mapping =
+        Node { data: NodeData::Map(vec![(scalar(module), scalar(arguments))]), origin: origin.clone(), length: 0 };
     let mut errors = Vec::new();
     let task = read(&mapping, &file, None, &mut errors);
     match (task, errors.pop()) {

@@ -192,9 +192,10 @@ impl HostRun {
         let flag = |walker: &Self, written, scope: &Scope| flags::truth(walker, written, scope, place);
         let keywords = &task.keywords;
         let no_log = flag(self, &keywords.no_log, &scope).unwrap_or(true);
-        let wrong = [&keywords.ignore_errors, &keywords.ignore_unreachable, &keywords.any_errors_fatal, &keywords.no_log]
-            .into_iter()
-            .find_map(|written| flag(self, written, &scope).err());
+        let wrong =
+            [&keywords.ignore_errors, &keywords.ignore_unreachable, &keywords.any_errors_fatal, &keywords.no_log]
+                .into_iter()
+                .find_map(|written| flag(self, written, &scope).err());
         let mut started = Started {
             task: Arc::clone(task),
             name: self.name(task, &scope, place),
@@ -263,8 +264,7 @@ impl HostRun {
         let grows = matches!(&*task.entry.spec.name, "set_fact" | "include_vars" | "add_host" | "group_by");
         for (index, value) in items.iter().enumerate() {
             let round = looping::Round { control: &looped.control, index, total, items: &items, value };
-            let fresh =
-                grows.then(|| scope::task(&self.run, &self.batch, task, &self.host, &self.memory));
+            let fresh = grows.then(|| scope::task(&self.run, &self.batch, task, &self.host, &self.memory));
             let inner = looping::scope(&round, fresh.as_ref().unwrap_or(outer));
             let label =
                 looped.control.label.as_ref().and_then(|label| self.run.engine.render(label, &inner, place).ok());

@@ -90,8 +90,7 @@ async fn tell(
     scope: &Scope,
     place: &Place,
 ) -> Flow {
-    let ignore_errors =
-        !missing && flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
+    let ignore_errors = !missing && flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
     let started = Started {
         task: Arc::clone(task),
         name: walker.name(task, scope, place),
