@@ -104,9 +104,17 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
     scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
 }
 
-/// A folder without a slash at its end.
+/// A folder without `..` and without a slash at its end.
 fn tidy(folder: &std::path::Path) -> String {
-    folder.components().collect::<std::path::PathBuf>().display().to_string()
+    let mut out = std::path::PathBuf::new();
+    for part in folder.components() {
+        if part == std::path::Component::ParentDir {
+            out.pop();
+        } else {
+            out.push(part);
+        }
+    }
+    out.display().to_string()
 }
 
 fn fixed(run: &Run, host: &str) -> ValueMap {

@@ -68,7 +68,9 @@ pub(super) struct Output {
 
 impl Output {
     fn push(&mut self, interpreter: &Interpreter<'_>, value: Val) -> Outcome<()> {
-        let value = value.defined()?;
+        let is_nothing = matches!(&value, Val::Undefined(message) if **message == *text::NO_ELSE);
+        // Alone it is undefined, beside other text it is nothing.
+        let value = if is_nothing { value } else { value.defined()? };
         if matches!(value, Val::Null) {
             return Ok(());
         }
