@@ -41,10 +41,11 @@ pub fn check<'a>(entry: &Entry, given: impl Iterator<Item = (&'a str, &'a Value)
             continue;
         };
         names.push(&param.name);
-        if !value.has_template() && !matches!(value, Value::Null | Value::Vault(_)) {
-            if let Err(error) = convert_one(entry, param, value.to_json()) {
-                errors.push(error);
-            }
+        if !value.has_template()
+            && !matches!(value, Value::Null | Value::Vault(_))
+            && let Err(error) = convert_one(entry, param, value.to_json())
+        {
+            errors.push(error);
         }
     }
     errors.extend(check_presence(entry, &names));

@@ -91,7 +91,7 @@ fn about_file(scope: &Scope, path: &Path, name: &str, dest: &str) -> Scope {
     put("template_fullpath", &std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string());
     put("template_name", name);
     put("template_destpath", dest);
-    put("template_host", &std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned());
+    put("template_host", std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim());
     scope.with(Arc::new(map))
 }
 

@@ -309,7 +309,12 @@ impl HostRun {
     }
 
     /// `when:`. `Some` when the task is not to run.
-    pub fn conditions(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<Outcome>, Outcome> {
+    pub fn conditions(
+        &self,
+        task: &PlannedTask,
+        scope: &Scope,
+        place: &Place,
+    ) -> Result<Option<Outcome>, Box<Outcome>> {
         for condition in &task.keywords.when {
             match self.run.engine.condition(&condition.value, scope, place) {
                 Ok(true) => {}
@@ -319,7 +324,7 @@ impl HostRun {
                 }
                 Err(error) => {
                     let message = format!("the condition at {} failed: {error}", condition.origin);
-                    return Err(Outcome::failed(message));
+                    return Err(Box::new(Outcome::failed(message)));
                 }
             }
         }
@@ -344,7 +349,7 @@ impl HostRun {
                 return item;
             }
             Err(failed) => {
-                item.progress = Progress::Done(failed);
+                item.progress = Progress::Done(*failed);
                 return item;
             }
         }

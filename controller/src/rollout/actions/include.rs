@@ -30,7 +30,7 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
         let inner = own.as_ref().map_or_else(|| scope.clone(), |own| scope.with(Arc::clone(own)));
         let outcome = match walker.conditions(task, &inner, place) {
             Ok(Some(skipped)) => skipped,
-            Err(failed) => failed,
+            Err(failed) => *failed,
             Ok(None) => match bring(walker, task, &inner, place, own) {
                 Ok((steps, file)) => {
                     brought.push(steps);
