@@ -5,4 +5,4 @@ mod entry;
 mod params;
 
 pub use entry::{Catalog, Entry, Side};
-pub use params::{ParamError, check, convert};
+pub use params::{ParamError, check, convert, spaced};

@@ -41,10 +41,11 @@ pub fn check<'a>(entry: &Entry, given: impl Iterator<Item = (&'a str, &'a Value)
             continue;
         };
         names.push(&param.name);
-        if !value.has_template() && !matches!(value, Value::Null | Value::Vault(_)) {
-            if let Err(error) = convert_one(entry, param, value.to_json()) {
-                errors.push(error);
-            }
+        if !value.has_template()
+            && !matches!(value, Value::Null | Value::Vault(_))
+            && let Err(error) = convert_one(entry, param, value.to_json())
+        {
+            errors.push(error);
         }
     }
     errors.extend(check_presence(entry, &names));
@@ -194,7 +195,7 @@ fn text_of(value: &Json) -> Option<String> {
 }
 
 /// JSON on one line with a blank after commas and colons, as Python writes it.
-fn spaced(value: &Json) -> Option<String> {
+pub fn spaced(value: &Json) -> Option<String> {
     use serde::Serialize;
     let mut out = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced)).ok()?;

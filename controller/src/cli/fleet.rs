@@ -8,8 +8,8 @@ use crate::plan::{Planner, Selection};
 use crate::playbook::{Reader, Settings as ReaderSettings};
 use crate::rollout::{Escalation, Options, Parts, Run};
 use crate::session::{self, Defaults, HostKeyPolicy, Secret};
-use crate::template::{Engine, EngineOptions};
-use crate::yaml::{Diagnostic, Severity, ValueMap};
+use crate::template::{Engine, EngineOptions, Place, Scope};
+use crate::yaml::{Diagnostic, Severity, Value, ValueMap};
 use luthier_protocol::name::RunId;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,19 @@ impl Fleet {
 
     /// The reader of playbooks and roles.
     pub fn reader(&self) -> Reader {
-        Reader::new(ReaderSettings { base: self.base.clone(), roles_path: self.config.roles_path.clone() })
+        let (engine, extra) = (Arc::clone(&self.engine), Arc::clone(&self.extra));
+        let place = Place { search: vec![self.base.clone()], base: Some(self.base.clone()) };
+        let render = move |value: &Value, vars: &[Arc<ValueMap>]| {
+            let mut scope = Scope::new();
+            vars.iter().chain([&extra]).for_each(|layer| scope.push(Arc::clone(layer)));
+            match engine.render(value, &scope, &place) {
+                Ok(Value::Str(text)) => Ok(text.to_string()),
+                Ok(other) => Err(format!("expected text, found {}", other.type_name())),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let (base, roles_path) = (self.base.clone(), self.config.roles_path.clone());
+        Reader::new(ReaderSettings { base, roles_path, render: Some(Arc::new(render)) })
     }
 
     /// Hosts of a pattern, under `--limit`.

@@ -11,7 +11,7 @@ mod task;
 mod types;
 
 pub use keywords::Keywords;
-pub use reader::{Reader, Reading, RoleUse, Settings};
+pub use reader::{Reader, Reading, RenderName, RoleUse, Settings};
 pub use role::{Parts, magic as role_variables};
 pub use task::ad_hoc;
 pub use types::{Args, Block, Import, Loop, LoopControl, Play, Playbook, Role, Step, Strategy, Task, Written};

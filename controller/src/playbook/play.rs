@@ -77,17 +77,6 @@ fn imported(
     depth: usize,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Play> {
-    let value = name.to_value();
-    let Value::Str(text) = &value else {
-        errors
-            .push(Diagnostic::error(Some(name.origin.clone()), "import_playbook needs a file name without templates"));
-        return Vec::new();
-    };
-    let target = path.parent().unwrap_or(Path::new("")).join(&**text);
-    if !target.is_file() {
-        errors.push(Diagnostic::error(Some(name.origin.clone()), format!("the playbook `{text}` was not found")));
-        return Vec::new();
-    }
     let mut outer = Keywords::default();
     if let NodeData::Map(pairs) = &item.data {
         for (key, value) in pairs {
@@ -101,6 +90,18 @@ fn imported(
                 Err(error) => errors.push(error),
             }
         }
+    }
+    let text = match reader.static_text(&written(name), &outer.vars) {
+        Ok(text) => text,
+        Err(error) => {
+            errors.push(error);
+            return Vec::new();
+        }
+    };
+    let target = path.parent().unwrap_or(Path::new("")).join(&text);
+    if !target.is_file() {
+        errors.push(Diagnostic::error(Some(name.origin.clone()), format!("the playbook `{text}` was not found")));
+        return Vec::new();
     }
     let mut plays = file(reader, &target, depth + 1, errors);
     for play in &mut plays {

@@ -15,17 +15,22 @@ const MAX_IMPORTS: usize = 64;
 
 const BLOCK: &[&str] = &["name", "block", "rescue", "always", "notify"];
 
+/// Renders the name of an import before there is any host: from `-e` and the variables given.
+pub type RenderName = dyn Fn(&Value, &[Arc<ValueMap>]) -> Result<String, String> + Send + Sync;
+
 /// Where things are looked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     /// Folder of the playbook.
     pub base: PathBuf,
     /// Further folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// Without it the names of imports cannot be templates.
+    pub render: Option<Arc<RenderName>>,
 }
 
 /// Reads what people wrote.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reader {
     settings: Settings,
 }
@@ -158,7 +163,7 @@ impl Reader {
             reading.errors.push(Diagnostic::error(Some(task.module_origin), "import_tasks needs a file"));
             return None;
         };
-        let Some(text) = static_text(name, reading) else { return None };
+        let text = self.import_name(name, &task.keywords.vars, reading)?;
         let Some(path) = self.find_tasks(&text, file, role) else {
             let message = format!("the file `{text}` was not found");
             reading.errors.push(Diagnostic::error(Some(name.origin.clone()), message));
@@ -173,7 +178,10 @@ impl Reader {
             reading.errors.push(Diagnostic::error(Some(task.module_origin), "import_role needs the name of a role"));
             return None;
         };
-        let name = Written { value: Value::from(static_text(name, reading)?), origin: name.origin.clone() };
+        let name = Written {
+            value: Value::from(self.import_name(name, &task.keywords.vars, reading)?),
+            origin: name.origin.clone(),
+        };
         let part = |key: &str| task.args.get(key).and_then(|value| value.value.as_str()).unwrap_or("main").to_owned();
         let parts = Parts {
             tasks: part("tasks_from"),
@@ -247,6 +255,31 @@ impl Reader {
         }
     }
 
+    fn import_name(&self, written: &Written, vars: &[Arc<ValueMap>], reading: &mut Reading) -> Option<String> {
+        match self.static_text(written, vars) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                reading.errors.push(error);
+                None
+            }
+        }
+    }
+
+    /// Text that must be known when the playbook is read.
+    pub(super) fn static_text(&self, written: &Written, vars: &[Arc<ValueMap>]) -> Result<String, Diagnostic> {
+        let why = match (&written.value, &self.settings.render) {
+            (Value::Str(text), _) => return Ok(text.to_string()),
+            (Value::Template(_), Some(render)) => match render(&written.value, vars) {
+                Ok(text) => return Ok(text),
+                Err(why) => why,
+            },
+            _ => "it must be text".to_owned(),
+        };
+        let message = "an import is read before there are any hosts, so its name can use no variables of theirs";
+        Err(Diagnostic::error(Some(written.origin.clone()), format!("{message}: {why}"))
+            .help("use include_tasks or include_role for names that depend on hosts"))
+    }
+
     /// A task file named by an import or include: beside the including file, in the role, beside the playbook.
     pub fn find_tasks(&self, name: &str, file: &Path, role: Option<&Arc<Role>>) -> Option<PathBuf> {
         let given = Path::new(name);
@@ -298,22 +331,5 @@ fn empty_block(origin: Origin) -> Block {
         rescue: Vec::new(),
         always: Vec::new(),
         role: None,
-    }
-}
-
-/// Text that must be known when the playbook is read.
-fn static_text(written: &Written, reading: &mut Reading) -> Option<String> {
-    match &written.value {
-        Value::Str(text) => Some(text.to_string()),
-        _ => {
-            reading.errors.push(
-                Diagnostic::error(
-                    Some(written.origin.clone()),
-                    "an import is read before there are any hosts, so its name cannot be a template",
-                )
-                .help("use include_tasks or include_role for names that depend on variables"),
-            );
-            None
-        }
     }
 }

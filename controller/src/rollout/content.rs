@@ -7,8 +7,10 @@ use crate::event::EventStatus;
 use crate::plan::PlannedTask;
 use crate::session::ContentSource;
 use crate::template::{FileOptions, Place, Scope};
+use crate::yaml::{Key, Value, ValueMap};
 use luthier_protocol::{Map, Value as Json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The requests of a task: one, or one a file where a folder is copied.
 pub fn prepare(
@@ -69,10 +71,28 @@ fn template(walker: &HostRun, module: String, mut params: Map, scope: &Scope, pl
     let source = std::fs::read(&path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
     let source = String::from_utf8(source).map_err(|_| format!("the template {} is not UTF-8", path.display()))?;
     let options = file_options(&params);
-    let text = walker.run.engine.file(&source, &path, &options, scope, place).map_err(|error| error.to_string())?;
+    let scope = about_file(scope, &path, name, text(&params, "dest").unwrap_or_default());
+    let text = walker.run.engine.file(&source, &path, &options, &scope, place).map_err(|error| error.to_string())?;
     params.insert("_original_basename".into(), basename(&path).into());
     preserve(&mut params, &path)?;
     Ok(Draft { module, params, content: Some(ContentSource::Bytes(text.into_bytes().into())), extra: Map::new() })
+}
+
+/// What a template knows of its own file. `ansible_managed` may be a variable of the playbook's own.
+fn about_file(scope: &Scope, path: &Path, name: &str, dest: &str) -> Scope {
+    let mut map = ValueMap::new();
+    let mut put = |name: &str, value: &str| {
+        map.insert(Key::from(name), Value::from(value));
+    };
+    if scope.entry("ansible_managed").is_none() {
+        put("ansible_managed", "Ansible managed");
+    }
+    put("template_path", &path.display().to_string());
+    put("template_fullpath", &std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string());
+    put("template_name", name);
+    put("template_destpath", dest);
+    put("template_host", std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim());
+    scope.with(Arc::new(map))
 }
 
 fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, String> {
@@ -87,7 +107,7 @@ fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, St
         let bytes = match content {
             Json::String(text) => text.into_bytes(),
             Json::Null => Vec::new(),
-            other => serde_json::to_vec(&other).map_err(|error| error.to_string())?,
+            other => crate::catalog::spaced(&other).unwrap_or_default().into_bytes(),
         };
         let content = Some(ContentSource::Bytes(bytes.into()));
         return Ok(vec![Draft { module, params, content, extra: Map::new() }]);

@@ -31,7 +31,11 @@ impl Lockstep {
         if hosts > 0 {
             at.insert(Position::new(), (0..hosts).collect());
         }
-        Self { rows: Mutex::new(Rows { at, leader: None }), lowest: watch::Sender::new(Some(Position::new())), moves: watch::Sender::new(0) }
+        Self {
+            rows: Mutex::new(Rows { at, leader: None }),
+            lowest: watch::Sender::new(Some(Position::new())),
+            moves: watch::Sender::new(0),
+        }
     }
 
     /// Go from one position to the next and wait until nobody is before it. True for the one host that stands for all

@@ -199,11 +199,8 @@ impl Batch {
         {
             return *verdict;
         }
-        let verdict = Verdict {
-            is_halted: self.halted.load(Ordering::SeqCst),
-            is_over: self.is_over(run),
-            fatal: self.fatal(),
-        };
+        let verdict =
+            Verdict { is_halted: self.halted.load(Ordering::SeqCst), is_over: self.is_over(run), fatal: self.fatal() };
         *slot = Some((position.clone(), verdict));
         verdict
     }

@@ -83,6 +83,12 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
     let mut map = fixed(run, host);
     let names = |hosts: &[String]| Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect());
     let alive = batch.alive();
+    let folder = batch.planned.play.file.parent().map(|folder| std::path::absolute(folder.join("")));
+    if let Some(Ok(folder)) = folder {
+        let folder = Value::from(tidy(&folder));
+        map.insert(Key::from("playbook_dir"), folder.clone());
+        map.insert(Key::from("ansible_playbook_dir"), folder);
+    }
     map.insert(Key::from("ansible_play_hosts_all"), names(&batch.all_hosts));
     map.insert(Key::from("ansible_play_hosts"), names(&alive));
     map.insert(Key::from("play_hosts"), names(&alive));
@@ -98,6 +104,19 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
     scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
 }
 
+/// A folder without `..` and without a slash at its end.
+fn tidy(folder: &std::path::Path) -> String {
+    let mut out = std::path::PathBuf::new();
+    for part in folder.components() {
+        if part == std::path::Component::ParentDir {
+            out.pop();
+        } else {
+            out.push(part);
+        }
+    }
+    out.display().to_string()
+}
+
 fn fixed(run: &Run, host: &str) -> ValueMap {
     let words = |items: &[String]| Value::list(items.iter().map(|item| Value::from(item.as_str())).collect());
     let mut map = ValueMap::new();
@@ -106,8 +125,8 @@ fn fixed(run: &Run, host: &str) -> ValueMap {
     };
     put("inventory_hostname", Value::from(host));
     put("inventory_hostname_short", Value::from(host.split('.').next().unwrap_or(host)));
-    put("playbook_dir", Value::from(run.base.display().to_string()));
-    put("ansible_playbook_dir", Value::from(run.base.display().to_string()));
+    put("playbook_dir", Value::from(tidy(&run.base)));
+    put("ansible_playbook_dir", Value::from(tidy(&run.base)));
     put("ansible_check_mode", Value::Bool(run.options.check));
     put("ansible_diff_mode", Value::Bool(run.options.diff));
     put("ansible_verbosity", Value::Int(i128::from(run.options.verbosity)));

@@ -192,9 +192,10 @@ impl HostRun {
         let flag = |walker: &Self, written, scope: &Scope| flags::truth(walker, written, scope, place);
         let keywords = &task.keywords;
         let no_log = flag(self, &keywords.no_log, &scope).unwrap_or(true);
-        let wrong = [&keywords.ignore_errors, &keywords.ignore_unreachable, &keywords.any_errors_fatal, &keywords.no_log]
-            .into_iter()
-            .find_map(|written| flag(self, written, &scope).err());
+        let wrong =
+            [&keywords.ignore_errors, &keywords.ignore_unreachable, &keywords.any_errors_fatal, &keywords.no_log]
+                .into_iter()
+                .find_map(|written| flag(self, written, &scope).err());
         let mut started = Started {
             task: Arc::clone(task),
             name: self.name(task, &scope, place),
@@ -252,16 +253,19 @@ impl HostRun {
     async fn start_items(
         &mut self,
         task: &Arc<PlannedTask>,
-        scope: &Scope,
+        outer: &Scope,
         place: &Place,
         started: &mut Started,
         items: Vec<Value>,
     ) {
         let Some(looped) = &task.task.looped else { return };
         let total = items.len();
+        // What one item sets, the next one sees.
+        let grows = matches!(&*task.entry.spec.name, "set_fact" | "include_vars" | "add_host" | "group_by");
         for (index, value) in items.iter().enumerate() {
             let round = looping::Round { control: &looped.control, index, total, items: &items, value };
-            let inner = looping::scope(&round, scope);
+            let fresh = grows.then(|| scope::task(&self.run, &self.batch, task, &self.host, &self.memory));
+            let inner = looping::scope(&round, fresh.as_ref().unwrap_or(outer));
             let label =
                 looped.control.label.as_ref().and_then(|label| self.run.engine.render(label, &inner, place).ok());
             let mut item = self.start_item(task, inner, place, started, Some(value.clone())).await;
@@ -280,7 +284,7 @@ impl HostRun {
             }
             if let Some(pause) = &looped.control.pause
                 && index + 1 < total
-                && let Ok(pause) = self.run.engine.render(pause, scope, place)
+                && let Ok(pause) = self.run.engine.render(pause, outer, place)
             {
                 if let Some(last) = started.items.last_mut() {
                     remote::settle(self, last).await;
@@ -305,7 +309,12 @@ impl HostRun {
     }
 
     /// `when:`. `Some` when the task is not to run.
-    pub fn conditions(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<Outcome>, Outcome> {
+    pub fn conditions(
+        &self,
+        task: &PlannedTask,
+        scope: &Scope,
+        place: &Place,
+    ) -> Result<Option<Outcome>, Box<Outcome>> {
         for condition in &task.keywords.when {
             match self.run.engine.condition(&condition.value, scope, place) {
                 Ok(true) => {}
@@ -315,7 +324,7 @@ impl HostRun {
                 }
                 Err(error) => {
                     let message = format!("the condition at {} failed: {error}", condition.origin);
-                    return Err(Outcome::failed(message));
+                    return Err(Box::new(Outcome::failed(message)));
                 }
             }
         }
@@ -340,7 +349,7 @@ impl HostRun {
                 return item;
             }
             Err(failed) => {
-                item.progress = Progress::Done(failed);
+                item.progress = Progress::Done(*failed);
                 return item;
             }
         }

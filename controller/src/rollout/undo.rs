@@ -93,7 +93,7 @@ async fn undo(session: &Session, visited: &Visit, undone: &RunId, check: bool) -
         let changes = found.iter().flat_map(|transaction| &transaction.changes);
         tasks.extend(changes.map(|change| (change.seq, identity.clone())));
     }
-    tasks.sort_by(|a, b| b.0.cmp(&a.0));
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.0));
     tasks.dedup();
     let mut rows = Vec::new();
     let mut rest = tasks.as_slice();

@@ -4,7 +4,7 @@ use super::run::{Run, text};
 use crate::playbook::Play;
 use crate::template::{Place, Scope};
 use crate::yaml::{self, Diagnostic, Value, ValueMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The variables of a play's `vars_files` for one host. A list means the first file that exists.
 pub fn read(run: &Run, play: &Play, scope: &Scope) -> Result<ValueMap, Diagnostic> {
@@ -38,7 +38,7 @@ pub fn read(run: &Run, play: &Play, scope: &Scope) -> Result<ValueMap, Diagnosti
 }
 
 /// The mapping in a variables file; a vaulted file is decrypted.
-pub fn mapping(run: &Run, path: &PathBuf) -> Result<ValueMap, Diagnostic> {
+pub fn mapping(run: &Run, path: &Path) -> Result<ValueMap, Diagnostic> {
     let inventory = run.inventory.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     let node = inventory.read_vars(path)?;
     drop(inventory);
@@ -46,7 +46,7 @@ pub fn mapping(run: &Run, path: &PathBuf) -> Result<ValueMap, Diagnostic> {
         Value::Null => Ok(ValueMap::new()),
         Value::Map(map) => Ok((*map).clone()),
         other => {
-            let origin = yaml::Origin { file: path.as_path().into(), line: 1, column: 1 };
+            let origin = yaml::Origin { file: path.into(), line: 1, column: 1 };
             Err(Diagnostic::error(Some(origin), format!("variables must be a mapping, found {}", other.type_name())))
         }
     }

@@ -30,7 +30,7 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
         let inner = own.as_ref().map_or_else(|| scope.clone(), |own| scope.with(Arc::clone(own)));
         let outcome = match walker.conditions(task, &inner, place) {
             Ok(Some(skipped)) => skipped,
-            Err(failed) => failed,
+            Err(failed) => *failed,
             Ok(None) => match bring(walker, task, &inner, place, own) {
                 Ok((steps, file)) => {
                     brought.push(steps);
@@ -38,7 +38,7 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
                 }
                 Err(message) => {
                     missing = true;
-                    Outcome::failed(message.clone()).with("reason", message)
+                    Outcome::failed(message)
                 }
             },
         };
@@ -90,8 +90,7 @@ async fn tell(
     scope: &Scope,
     place: &Place,
 ) -> Flow {
-    let ignore_errors =
-        !missing && flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
+    let ignore_errors = !missing && flags::truth(walker, &task.keywords.ignore_errors, scope, place).unwrap_or(false);
     let started = Started {
         task: Arc::clone(task),
         name: walker.name(task, scope, place),
