@@ -82,7 +82,7 @@ fn build(workspace: &Path, out: &Path) -> Result<PathBuf, String> {
             command.env_remove(&name);
         }
     }
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    command.env("RUSTFLAGS", flags(workspace, out, &target)?);
     let shown = format!("{command:?}");
     let output = command.output().map_err(|error| format!("cannot run {shown}: {error}"))?;
     if !output.status.success() {
@@ -94,6 +94,51 @@ fn build(workspace: &Path, out: &Path) -> Result<PathBuf, String> {
         ));
     }
     Ok(folder.join(&target).join("agent").join("luthier-agent"))
+}
+
+/// What makes a program static.
+const STATIC: &[&str] = &["-C", "target-feature=+crt-static"];
+
+/// What makes it small: no relocations to apply at the start, no tables for unwinding, which it never does.
+const SMALL: &[&str] = &["-C", "relocation-model=static", "-C", "force-unwind-tables=no"];
+
+/// What makes it smaller where the linker is LLVM's: equal functions once, no padding, no unwind tables of libraries.
+const FOLD: &[&str] =
+    &["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,noseparate-code", "-C", "link-arg=-Wl,--build-id=none"];
+
+/// Compiler flags for the agent, for `RUSTFLAGS`.
+fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
+    let mut flags = STATIC.to_vec();
+    if ["gnu", "musl"].contains(&variable("CARGO_CFG_TARGET_ENV")?.as_str()) {
+        flags.extend(SMALL);
+        let script = workspace.join("agent").join("link").join("no-unwind-tables.ld").display().to_string();
+        let script = format!("link-arg=-Wl,-T,{script}");
+        // `RUSTFLAGS` is split at blanks.
+        if !script.contains(char::is_whitespace) {
+            let mut folding = flags.clone();
+            folding.extend(FOLD);
+            folding.extend(["-C", &script]);
+            if links(out, target, &folding)? {
+                return Ok(folding.join(" "));
+            }
+        }
+    }
+    Ok(flags.join(" "))
+}
+
+/// Whether an empty program links with these flags: linkers differ, and which one is used is the toolchain's choice.
+fn links(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
+    let source = out.join("probe.rs");
+    std::fs::write(&source, "fn main() {}\n").map_err(|error| format!("cannot write {}: {error}", source.display()))?;
+    let mut command = Command::new(variable("RUSTC")?);
+    command.args(["--edition", "2024", "-C", "panic=abort", "--target", target]).args(flags);
+    if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
+        command.arg("-C").arg(format!("linker={}", linker.to_string_lossy()));
+    }
+    command.arg("-o").arg(out.join("probe")).arg(&source);
+    let shown = format!("{command:?}");
+    let output = command.output().map_err(|error| format!("cannot run {shown}: {error}"))?;
+    Ok(output.status.success())
 }
 
 /// The folder that cargo builds in: `OUT_DIR` is `FOLDER[/TARGET]/PROFILE/build/PACKAGE/out`.

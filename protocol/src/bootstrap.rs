@@ -68,7 +68,9 @@ impl Bootstrap {
         ));
         // Folders in the order they are tried. Where the host's environment names a state folder (a host under test, a
         // host whose /var is not ours to fill), nothing outside it and the temporary places is looked at.
-        line("set -- ${o:+\"$o\"}; if [ -n \"$s\" ]; then set -- \"$@\" \"$s\"; else set -- \"$@\" /var/lib/luthier \"$c\"; fi; set -- \"$@\" \"/run/luthier-$u\" \"/tmp/luthier-$u\"; ");
+        line(
+            "set -- ${o:+\"$o\"}; if [ -n \"$s\" ]; then set -- \"$@\" \"$s\"; else set -- \"$@\" /var/lib/luthier \"$c\"; fi; set -- \"$@\" \"/run/luthier-$u\" \"/tmp/luthier-$u\"; ",
+        );
         // Those that somebody chose are believed, the others must belong to us.
         line("own() { [ \"$1\" = \"$o\" ] || [ \"$1\" = \"$s\" ] || { [ -O \"$1\" ] && [ ! -L \"$1\" ]; }; }; ");
         line(&format!(

@@ -33,7 +33,7 @@ fn status_tells_what_the_journals_hold() {
     let Some(site) = Site::builder().hosts(1).start() else { return };
     let luthier = site.luthier();
     let id = luthier.run(&site.file("play.yml", PLAY), &[]).exits(0).run_id();
-    luthier.call(["status"]).exits(0).says("h1");
+    luthier.call(["status", "--all"]).exits(0).says("h1").says("closed");
     let back = luthier.call(["rollback", &id]);
     assert!(matches!(back.code, Some(0 | 6)), "{}", back.text());
     assert!(!site.host(1).root.join("file").exists());

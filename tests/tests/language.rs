@@ -34,7 +34,7 @@ fn statuses(outcome: &Outcome, host: &str) -> String {
 #[test]
 fn conditions_choose_hosts() {
     let (_folder, outcome) = local(
-        "  tasks:\n    - name: some\n      debug: {msg: yes}\n      when: role is defined and role == 'primary'\n    - name: all\n      debug: {msg: done}\n      when: [play_var > 5, inventory_hostname in groups['pair']]\n",
+        "  tasks:\n    - name: some\n      debug: {msg: yes}\n      when: role is defined and role == 'primary'\n    - name: all\n      debug: {msg: done}\n      when: [play_var > 5, \"inventory_hostname in groups['pair']\"]\n",
         &[],
     );
     outcome.exits(0);
@@ -146,13 +146,13 @@ fn facts_that_are_set_stay_and_returned_text_is_never_rendered() {
 #[test]
 fn scalars_are_those_of_yaml_1_1() {
     let (_folder, outcome) = local(
-        "  tasks:\n    - name: show\n      debug: {msg: '{{ [yes, off, 0644, 1_000, 0x1f, 1:30] }}'}\n      vars: {unused: 1}\n    - name: vars\n      debug: {msg: '{{ v }}'}\n      vars: {v: [yes, off, 0644, 1_000, 0x1f, '0644', ~, 1e3, 1.5]}\n",
+        "  tasks:\n    - name: show\n      debug: {msg: never}\n      vars: {unused: 1}\n    - name: vars\n      debug: {msg: '{{ v }}'}\n      vars: {v: [yes, off, 0644, 1_000, 0x1f, '0644', ~, 1e3, 1.5, 1:30]}\n",
         &["--start-at-task", "vars"],
     );
     outcome.exits(0);
     let values = outcome.result("a", "vars")["result"]["msg"].clone();
     // PyYAML reads `1e3` as text: its floats need a dot.
-    assert_eq!(values, json!([true, false, 420, 1000, 31, "0644", null, "1e3", 1.5]));
+    assert_eq!(values, json!([true, false, 420, 1000, 31, "0644", null, "1e3", 1.5, 90]));
 }
 
 #[test]

@@ -148,4 +148,3 @@ pub fn can_hold(folder: &Path) -> bool {
     let existing = folder.ancestors().find(|ancestor| ancestor.exists());
     existing.is_some_and(|ancestor| access(ancestor, Access::WRITE_OK | Access::EXEC_OK).is_ok())
 }
-

@@ -136,6 +136,7 @@ pub static ALL: &[&dyn Module] = &[
     &copy::Copy,
     &file::File,
     &lineinfile::LineInFile,
+    &sysfs::Sysfs,
     &ping::Ping,
     &replace::Replace,
     &setup::Setup,
@@ -143,6 +144,5 @@ pub static ALL: &[&dyn Module] = &[
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,
-    &sysfs::Sysfs,
     &template::Template,
 ];

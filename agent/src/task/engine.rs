@@ -204,7 +204,8 @@ impl<'a, 'b> Engine<'a, 'b> {
             Ending::Stopped(reason) => interrupted(reason, last_words(&finished)),
             Ending::TimedOut => self.timed_out(last_words(&finished)),
             Ending::Flooded => {
-                let message = format!("killed: it printed more than {} MiB", MAX_RESULT / 2 / 1024 / 1024);
+                let message =
+                    format!("killed: it printed too much (the limit is {} MiB a stream)", MAX_RESULT / 2 / 1024 / 1024);
                 Outcome::failed(Status::Failed, message, last_words(&finished)).into()
             }
         };
@@ -218,7 +219,7 @@ impl<'a, 'b> Engine<'a, 'b> {
 
     fn timed_out(&self, values: Map) -> Stopped {
         let limit = self.task.deadline_ms.unwrap_or_default() as f64 / 1000.0;
-        Outcome::failed(Status::TimedOut, format!("stopped: not finished after {limit} s"), values).into()
+        Outcome::failed(Status::TimedOut, format!("timed out: not finished after {limit} s, killed"), values).into()
     }
 
     /// A command that ended with an error: the module words it, otherwise the code speaks.

@@ -9,7 +9,7 @@ use crate::playbook::{Reader, Settings as ReaderSettings};
 use crate::rollout::{Escalation, Options, Parts, Run};
 use crate::session::{self, Defaults, HostKeyPolicy, Secret};
 use crate::template::{Engine, EngineOptions, Place, Scope};
-use crate::yaml::{Diagnostic, Severity, Value, ValueMap};
+use crate::yaml::{Value, ValueMap};
 use luthier_protocol::name::RunId;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -184,9 +184,4 @@ pub fn watch_interrupt(run: &Arc<Run>) {
             run.stop();
         }
     });
-}
-
-/// Whether any of these keeps a run from beginning.
-pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

@@ -57,6 +57,12 @@ fn visits(recorded: &[RunHost], fleet: &Fleet, globals: &Globals) -> Result<Vec<
         Some(limit) => Some(fleet.select(globals, "all").map(|hosts| (limit.clone(), hosts))?),
         None => None,
     };
+    if recorded.is_empty() {
+        // The controller was killed before it could write down where it was: the inventory's hosts are asked.
+        for name in fleet.select(globals, "all")? {
+            out.push(Visit { host: name, target: None, identities: Vec::new() });
+        }
+    }
     for row in recorded {
         let name = row.host.to_string();
         if let Some((limit, hosts)) = &allowed
@@ -87,7 +93,10 @@ fn target(row: &RunHost) -> Target {
 
 async fn all(run: &Arc<Run>, visits: Vec<Visit>, undone: &RunId, check: bool) -> Vec<HostUndo> {
     let mut asked = JoinSet::new();
-    for visit in visits {
+    for mut visit in visits {
+        if visit.identities.is_empty() {
+            visit.identities.extend(rollout::wanted_identity(run, &visit.host));
+        }
         let (run, undone) = (Arc::clone(run), undone.clone());
         asked.spawn(async move { rollout::roll_back(&run, &visit, &undone, check).await });
     }

@@ -195,7 +195,8 @@ impl Login<'_> {
                 (label, public, certificates, Signer::agent(agent, binding))
             }
             Candidate::File(file) => {
-                let locked = if matches!(file.content, KeyContent::Locked(_)) { " (encrypted, not unlocked)" } else { "" };
+                let locked =
+                    if matches!(file.content, KeyContent::Locked(_)) { " (encrypted, not unlocked)" } else { "" };
                 let label = format!("key {}{locked}", file.path.display());
                 let Some(public) = self.public_half(&file, &label).await else { return Ok(false) };
                 let mut certificates = self.certificates(&public);
