@@ -4,7 +4,7 @@ use super::args::RollbackArgs;
 use super::fleet::{self, Fleet};
 use super::{CliError, ExitCode, Globals};
 use crate::event::Sink;
-use crate::history::{History, RunHost, default_folder, new_run_id};
+use crate::history::{History, RunHost, RunRecord, RunState, default_folder, new_run_id};
 use crate::output::{self, escape};
 use crate::plan::Selection;
 use crate::rollout::{self, HostUndo, Options, Run, Visit};
@@ -21,7 +21,7 @@ pub(super) fn rollback(args: RollbackArgs, globals: &Globals) -> Result<ExitCode
     let record = history.find(&args.run)?;
     let recorded = history.hosts(&record.run)?;
     let fleet = Fleet::load(globals, Path::new(""))?;
-    let visits = visits(&recorded, &fleet, globals)?;
+    let visits = visits(&record, &recorded, &fleet, globals)?;
     if visits.is_empty() {
         return Err(CliError::usage(format!("run {} worked on no host that is selected", record.run)));
     }
@@ -51,16 +51,18 @@ pub(super) fn rollback(args: RollbackArgs, globals: &Globals) -> Result<ExitCode
 }
 
 /// Hosts of the run under `--limit`; the inventory says how to reach them, else the history does.
-fn visits(recorded: &[RunHost], fleet: &Fleet, globals: &Globals) -> Result<Vec<Visit>, CliError> {
+fn visits(record: &RunRecord, recorded: &[RunHost], fleet: &Fleet, globals: &Globals) -> Result<Vec<Visit>, CliError> {
     let mut out = Vec::new();
     let allowed = match &globals.options.limit {
         Some(limit) => Some(fleet.select(globals, "all").map(|hosts| (limit.clone(), hosts))?),
         None => None,
     };
-    if recorded.is_empty() {
-        // The controller was killed before it could write down where it was: the inventory's hosts are asked.
+    if record.state != RunState::Finished {
+        // The controller was killed, perhaps before it had written down all hosts: those of the inventory are asked too.
         for name in fleet.select(globals, "all")? {
-            out.push(Visit { host: name, target: None, identities: Vec::new() });
+            if !recorded.iter().any(|row| row.host.as_str() == name) {
+                out.push(Visit { host: name, target: None, identities: Vec::new() });
+            }
         }
     }
     for row in recorded {
