@@ -3,6 +3,8 @@
 mod controller_modules;
 mod entry;
 mod params;
+mod reference;
 
 pub use entry::{Catalog, Entry, Side};
 pub use params::{ParamError, check, convert, spaced};
+pub use reference::reference;

@@ -1,5 +1,6 @@
 //! `luthier eval`: the native value of an expression, or a YAML file as it is read.
 
+use super::secrets::vault_secrets;
 use super::variables::{input_error, scope};
 use super::{CliError, DataFormat, ExitCode, Globals};
 use crate::template::{Engine, EngineOptions, Place};
@@ -45,7 +46,7 @@ pub(super) fn eval(args: EvalArgs, globals: &Globals) -> Result<ExitCode, CliErr
         (None, expression) => {
             let scope = scope(globals, args.host.as_deref())?;
             let place = Place { search: vec![".".into()], base: Some(".".into()) };
-            Engine::new(EngineOptions::default())
+            Engine::new(EngineOptions { secrets: vault_secrets(globals, &[])?, ..EngineOptions::default() })
                 .expression(expression.as_deref().unwrap_or_default(), &scope, &place)
                 .map_err(input_error)?
         }

@@ -44,13 +44,20 @@ impl Fleet {
             given => given.to_vec(),
         };
         let vault = secrets::vault_secrets(globals, config.vault_password_file.as_slice())?;
+        let secrets = vault.clone();
         let options = LoadOptions { secrets: vault, ..LoadOptions::default() };
         let Loaded { mut inventory, warnings } = Inventory::load(&sources, &options)?;
         globals.tell(&warnings);
         let base = here.join(base);
         let found = inventory.set_playbook_dir(&base)?;
         globals.tell(&found);
-        Ok(Self { config, inventory, engine: Arc::new(Engine::new(EngineOptions::default())), extra, base })
+        Ok(Self {
+            config,
+            inventory,
+            engine: Arc::new(Engine::new(EngineOptions { secrets, ..EngineOptions::default() })),
+            extra,
+            base,
+        })
     }
 
     /// The reader of playbooks and roles.

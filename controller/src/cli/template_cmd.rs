@@ -1,5 +1,6 @@
 //! `luthier template`: a template file rendered as the `template` module would, byte for byte, on stdout.
 
+use super::secrets::vault_secrets;
 use super::variables::{input_error, scope};
 use super::{CliError, DataFormat, ExitCode, Globals};
 use crate::template::{Engine, EngineOptions, FileOptions, Place};
@@ -36,7 +37,7 @@ pub(super) fn template(args: TemplateArgs, globals: &Globals) -> Result<ExitCode
         _ => PathBuf::from("."),
     };
     let place = Place { search: vec![folder.clone(), ".".into()], base: Some(folder) };
-    let rendered = Engine::new(EngineOptions::default())
+    let rendered = Engine::new(EngineOptions { secrets: vault_secrets(globals, &[])?, ..EngineOptions::default() })
         .file(text, &file, &FileOptions::default(), &scope, &place)
         .map_err(input_error)?;
     match format {

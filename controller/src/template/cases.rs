@@ -186,3 +186,21 @@ fn python_writes_numbers_and_text() {
     assert_eq!(shown("'%05.1f|%-4s|%x' % (2.25, 'a', 255)"), r#""002.2|a   |ff""#);
     assert_eq!(shown("{'b': [1, {'c': none}], 'a': 'yes'} | to_nice_yaml"), r#""a: 'yes'\nb:\n- 1\n-   c: null\n""#);
 }
+
+#[test]
+fn encrypted_values_are_decrypted_when_they_are_read_and_never_rendered() {
+    let sealed = crate::vault::encrypt(b"{{ secret }}", b"pw", None).unwrap();
+    let mut vars = crate::yaml::ValueMap::new();
+    vars.insert("sealed".into(), Value::Vault(sealed.as_str().into()));
+    let mut scope = Scope::new();
+    scope.push(std::sync::Arc::new(vars));
+    let secrets = [crate::vault::Secret::new("default", b"pw".to_vec()).unwrap()].into_iter().collect();
+    let knowing = Engine::new(EngineOptions { secrets, ..EngineOptions::default() });
+    let text = Value::written("<{{ sealed }}>", None);
+    assert_eq!(knowing.render(&text, &scope, &Place::default()).unwrap(), Value::from("<{{ secret }}>"));
+    assert_eq!(
+        knowing.render(&Value::Vault(sealed.as_str().into()), &scope, &Place::default()).unwrap(),
+        Value::from("{{ secret }}")
+    );
+    assert!(engine().render(&text, &scope, &Place::default()).is_err());
+}

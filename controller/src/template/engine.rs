@@ -20,6 +20,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct EngineOptions {
     /// Whether lookups may run commands of this machine (`pipe`) and read its files; off for text that is not trusted.
     pub no_local: bool,
+    /// Passwords for encrypted values (`!vault`).
+    pub secrets: crate::vault::Secrets,
 }
 
 /// Renders templates. One for the process: it keeps what it has compiled.
@@ -29,6 +31,7 @@ pub struct Engine {
     values: Kept<String, Program>,
     expressions: Kept<String, Expr>,
     files: Kept<(String, Syntax), Program>,
+    plain: Kept<String, String>,
 }
 
 /// Compiled things by their text.
@@ -66,7 +69,13 @@ impl<K: std::hash::Hash + Eq, V> Kept<K, V> {
 impl Engine {
     /// An engine.
     pub fn new(options: EngineOptions) -> Self {
-        Self { options, values: Kept::default(), expressions: Kept::default(), files: Kept::default() }
+        Self {
+            options,
+            values: Kept::default(),
+            expressions: Kept::default(),
+            files: Kept::default(),
+            plain: Kept::default(),
+        }
     }
 
     /// The program of a playbook value.
@@ -82,6 +91,16 @@ impl Engine {
     pub(super) fn file_program(&self, body: &str, syntax: Syntax) -> Outcome<Arc<Program>> {
         let key = (body.to_owned(), syntax);
         self.files.get(&key, || parse::template(body, &key.1))
+    }
+
+    /// The plain text of an encrypted value; decrypting costs milliseconds, so it is done once.
+    pub(super) fn decrypted(&self, text: &str) -> Outcome<Arc<str>> {
+        let plain = self.plain.get(text, || {
+            let bytes = crate::vault::decrypt(text, &self.options.secrets)
+                .map_err(|error| Fault::new(format!("cannot {error}")))?;
+            String::from_utf8(bytes).map_err(|_| Fault::new("an encrypted value is not UTF-8"))
+        })?;
+        Ok(Arc::from(plain.as_str()))
     }
 
     fn compiled(&self, source: &str) -> Outcome<Arc<Expr>> {
@@ -108,6 +127,7 @@ impl Engine {
                 let done = result.and_then(|value| interpreter.finish(&value));
                 done.map_err(|fault| fault.resolve(|at| place_of(template, at)))?
             }
+            Value::Vault(text) => Value::Str(self.decrypted(text)?),
             Value::List(items) if value.has_template() => {
                 let mut out = Vec::with_capacity(items.len());
                 for item in items.iter() {

@@ -7,6 +7,7 @@ use super::node::{Arg, Expr, Kind, Program, Stmt};
 use super::run::Run;
 use super::scope::{Place, Scope};
 use super::val::{Args, Home, Val};
+use crate::vault::is_vault;
 use crate::yaml::{Origin, TemplateText};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -98,6 +99,9 @@ impl<'e> Interpreter<'e> {
                 "recursive loop detected in template string: {}",
                 template.source.trim_end()
             )));
+        }
+        if is_vault(&template.source) {
+            return self.engine.decrypted(&template.source).map(Val::Str);
         }
         self.active.borrow_mut().push(key);
         let value = Val::or_missing(self.text(template, home));

@@ -157,7 +157,11 @@ impl Val {
             Value::Bool(value) => Self::Bool(*value),
             Value::Int(number) => Self::Int(*number),
             Value::Float(number) => Self::Float(*number),
-            Value::Str(text) | Value::Vault(text) => Self::Str(Arc::clone(text)),
+            Value::Str(text) => Self::Str(Arc::clone(text)),
+            // Decrypted when it is read, as templates are rendered then.
+            Value::Vault(text) => {
+                Self::Pending(Arc::new(TemplateText { source: text.to_string(), origin: None }), Rc::clone(home))
+            }
             Value::Template(text) => Self::Pending(Arc::clone(text), Rc::clone(home)),
             Value::List(items) => Self::DataList(Arc::clone(items), Rc::clone(home)),
             Value::Map(map) => Self::DataMap(Arc::clone(map), Rc::clone(home)),

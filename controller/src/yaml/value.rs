@@ -190,10 +190,10 @@ impl Value {
         }
     }
 
-    /// Whether a template stands anywhere in it.
+    /// Whether a template, or encrypted text, stands anywhere in it: something that is only known once it is rendered.
     pub fn has_template(&self) -> bool {
         match self {
-            Self::Template(_) => true,
+            Self::Template(_) | Self::Vault(_) => true,
             Self::List(items) => items.iter().any(Self::has_template),
             Self::Map(map) => map.values().any(Self::has_template),
             _ => false,
