@@ -86,9 +86,8 @@ pub fn target(
         .map_err(ConnectError::Session)
 }
 
-/// Open a session under the limit on hosts worked on at once.
+/// Open a session. Whoever asks for it holds a permit: no more hosts than `--forks` are worked on at once.
 pub async fn open(run: &Arc<Run>, host: &str, target: &Target, last_seq: u64) -> Result<Session, SessionError> {
-    let _permit = run.permits.acquire().await;
     let hello = ControllerHello {
         protocol: PROTOCOL_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),

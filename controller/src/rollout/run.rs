@@ -82,6 +82,8 @@ pub struct Run {
     pub sink: Sink,
     /// At most so many hosts are worked on at once.
     pub permits: Semaphore,
+    /// How many that is.
+    pub forks: usize,
     /// Folder of the playbook.
     pub base: PathBuf,
     memories: RwLock<HashMap<String, Arc<HostMemory>>>,
@@ -133,6 +135,7 @@ impl Run {
             defaults: parts.defaults,
             sink: parts.sink,
             permits: Semaphore::new(parts.forks.max(1)),
+            forks: parts.forks.max(1),
             base: parts.base,
             memories: RwLock::default(),
             names: Mutex::default(),

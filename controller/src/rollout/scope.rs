@@ -130,7 +130,7 @@ fn fixed(run: &Run, host: &str) -> ValueMap {
     put("ansible_check_mode", Value::Bool(run.options.check));
     put("ansible_diff_mode", Value::Bool(run.options.diff));
     put("ansible_verbosity", Value::Int(i128::from(run.options.verbosity)));
-    put("ansible_forks", Value::Int(run.permits.available_permits() as i128));
+    put("ansible_forks", Value::Int(run.forks as i128));
     put(
         "ansible_run_tags",
         if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) },

@@ -83,6 +83,9 @@ impl HostRun {
         match self.width(task, &scope, &place) {
             Some(width) => self.throttled(task, width, scope, &place).await,
             None => {
+                let run = Arc::clone(&self.run);
+                // Nobody closes the semaphore. Held only while this host works, never while it waits for others.
+                let _permit = run.permits.acquire().await;
                 let started = self.start(task, scope, &place).await;
                 self.proceed(started).await
             }
@@ -117,6 +120,8 @@ impl HostRun {
                 batch.throttle(&self.position, width).acquire_owned().await.ok()
             }
         };
+        let run = Arc::clone(&self.run);
+        let _working = run.permits.acquire().await;
         let started = self.start(task, scope, place).await;
         self.finish(started).await
     }

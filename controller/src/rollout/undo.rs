@@ -74,6 +74,7 @@ fn become_keywords(identity: &Identity) -> Keywords {
 /// Undo a run's changes on one host: those of all identities in one order, newest first.
 pub async fn roll_back(run: &Arc<Run>, visited: &Visit, undone: &RunId, check: bool) -> HostUndo {
     let outcome = async {
+        let _permit = run.permits.acquire().await;
         let session = visit(run, visited).await?;
         let rows = undo(&session, visited, undone, check).await;
         // The changes are undone and journalled; a line that breaks now takes nothing back.
@@ -125,6 +126,7 @@ fn identities(visited: &Visit) -> Vec<Option<Identity>> {
 
 /// The transactions in a host's journals.
 pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Vec<Transaction>, SessionError> {
+    let _permit = run.permits.acquire().await;
     let session = visit(run, visited).await?;
     let mut all = Vec::new();
     for (number, identity) in identities(visited).into_iter().enumerate() {
@@ -138,6 +140,7 @@ pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Vec<Transaction
 
 /// The facts of a host.
 pub async fn facts(run: &Arc<Run>, visited: &Visit, only: &[String]) -> Result<luthier_protocol::Map, SessionError> {
+    let _permit = run.permits.acquire().await;
     let session = visit(run, visited).await?;
     let identity = visited.identities.first().cloned();
     let facts = session.facts(1, only.to_vec(), identity).await?;
