@@ -1,5 +1,7 @@
 //! The catalogue the controller checks playbooks against is the one its embedded agent has.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 use luthier_tests::luthier::Luthier;
 use std::process::Command;
 

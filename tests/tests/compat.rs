@@ -5,8 +5,14 @@ use luthier_tests::{luthier, missing, testdata};
 use std::process::Command;
 
 /// Cases of each set that must agree at least.
-const FLOORS: [(&str, usize); 6] =
-    [("inventories", 92), ("inventories-bad", 29), ("templates", 168), ("yaml", 58), ("expressions", 7), ("playbooks", 39)];
+const FLOORS: [(&str, usize); 6] = [
+    ("inventories", 92),
+    ("inventories-bad", 29),
+    ("templates", 168),
+    ("yaml", 58),
+    ("expressions", 7),
+    ("playbooks", 39),
+];
 
 #[test]
 fn as_many_cases_agree_as_before() {
