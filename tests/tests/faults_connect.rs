@@ -143,11 +143,14 @@ fn hashed_names_and_globs_are_known_hosts_too() {
 
 #[test]
 fn a_corrupted_line() {
-    let Some(mut site) = Site::builder().hosts(2).start() else { return };
-    let host = site.host(2).clone();
+    // A machine of its own: hosts that share one find the agent another has been sent.
+    let Some(mut bad) = Site::builder().hosts(1).prefix("bad").start() else { return };
+    let Some(site) = Site::builder().hosts(2).start() else { return };
+    let host = bad.host(1).clone();
     let proxy = Proxy::start(&host.address, host.port, Faults { corrupt_to_host: Some(100_000), ..Faults::default() });
-    site.route(2, proxy.port());
-    only("h2", &["h1"], &run(&site, &[]));
+    bad.route(1, proxy.port());
+    site.adopt(&bad);
+    only("bad1", &["h1", "h2"], &run(&site, &[]));
     assert!(proxy.to_host() > 100_000, "the upload should have got as far as the fault");
 }
 

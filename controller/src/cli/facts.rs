@@ -157,7 +157,7 @@ fn row(host: &str, object: &serde_json::Value) -> [String; 8] {
         });
     [
         host.to_owned(),
-        text("/facts/os/pretty_name"),
+        text("/facts/os/name"),
         text("/facts/kernel/release"),
         text("/facts/cpu/model"),
         cpus,
