@@ -1,5 +1,8 @@
 //! A change as data: what a module wants, what the engine journals, applies, reads back and undoes.
 
+use crate::msgpack::{Reader, Unreadable, Writer};
+use crate::packed::Packed;
+use crate::{packed_enum, packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
 
 /// One wanted change of one resource on the host.
@@ -150,5 +153,46 @@ impl Resource {
         match self {
             Self::Path(text) | Self::Setting(text) | Self::Command(text) => text,
         }
+    }
+}
+
+packed_struct!(Change { resource, before, after, scope, converges, revert });
+packed_enum!(Resource = Self::Path(String::new()); Path(path), Setting(path), Command(line));
+packed_enum!(State = Self::Absent;
+    Absent,
+    File { content, meta },
+    Directory { meta },
+    Link { target, uid, gid },
+    HardLink { target },
+    Value(value),
+    NotRun,
+    Run(run),
+);
+packed_struct!(Meta { mode, uid, gid; times });
+packed_struct!(Times { atime_ns, mtime_ns });
+packed_struct!(Run { argv; chdir, stdin, undo });
+packed_words!(Scope {
+    Live "live",
+    NextAlloc "next-alloc",
+    LinkReset "link-reset",
+    DaemonRestart "daemon-restart",
+    ModuleReload "module-reload",
+    VmRestart "vm-restart",
+    GuestReboot "guest-reboot",
+    HostReboot "host-reboot",
+});
+packed_enum!(Reversal = Self::Yes; Yes, No(reason));
+
+impl Packed for Bytes {
+    fn blank() -> Self {
+        Self(Vec::new())
+    }
+
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+
+    fn read(&mut self, input: &mut Reader<'_>) -> Result<(), Unreadable> {
+        self.0.read(input)
     }
 }

@@ -3,7 +3,7 @@
 use crate::journal::{Transaction, UndoReport, UndoRequest};
 use crate::name::{HostName, RunId, Seq};
 use crate::task::{Identity, TaskRequest, TaskResult};
-use crate::{Map, Value};
+use crate::{Map, Value, packed_enum, packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
 
 /// Seconds between heartbeats of an agent.
@@ -235,3 +235,43 @@ impl FromAgent {
         Value::Object(facts.clone())
     }
 }
+
+packed_enum!(ToAgent = Self::Bye;
+    Hello(hello),
+    StartChild(start),
+    Task(task),
+    Content { seq, data, last },
+    Cancel { seq },
+    Resume { from },
+    Facts { seq, only, identity },
+    Journal { seq, run, host, identity },
+    Undo { request, identity },
+    Bye,
+);
+packed_struct!(ControllerHello { protocol, version, run, host, first_seq });
+packed_struct!(AgentHello { protocol, version, hash, arch, uid, user, pid, node });
+packed_struct!(StartChild { identity, password, flags, program, agent_path });
+packed_enum!(FromAgent = Self::Bye;
+    Hello(hello),
+    Heartbeat,
+    ChildStarted { identity, hello },
+    ChildFailed { identity, reason, detail },
+    Started { seq },
+    Output { seq, stream, data },
+    NeedContent { seq },
+    Result(result),
+    Facts { seq, facts },
+    Journal { seq, transactions },
+    Undo(report),
+    Refused { seq, message },
+    Fatal { message },
+    Bye,
+);
+packed_words!(Stream { Stdout "stdout", Stderr "stderr" });
+packed_words!(ChildFailure {
+    PasswordNeeded "password_needed",
+    WrongPassword "wrong_password",
+    Refused "refused",
+    NotStarted "not_started",
+    TimedOut "timed_out",
+});

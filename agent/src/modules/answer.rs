@@ -1,15 +1,19 @@
 //! Return values and errors that several modules share.
 
+use super::typed::Params;
 use super::{ModuleError, Request};
 use crate::host::{Host, Kind};
 use luthier_protocol::{Map, Value};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use std::io;
 
-/// The parameters as the module's own type.
-pub(super) fn typed<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, ModuleError> {
-    serde_json::from_value(Value::Object(request.params.clone()))
-        .map_err(|error| ModuleError::new(format!("cannot understand the parameters: {error}")))
+/// The parameters as the module's own type, a struct that derives `Deserialize`.
+pub(super) fn typed<'a, T: Deserialize<'a>>(request: &Request<'a>) -> Result<T, ModuleError> {
+    T::deserialize(Params(request.params)).map_err(not_understood)
+}
+
+fn not_understood(error: serde_json::Error) -> ModuleError {
+    ModuleError::new(format!("cannot understand the parameters: {error}"))
 }
 
 /// Turns an input or output error into a module's, naming what was tried on which path.

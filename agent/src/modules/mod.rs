@@ -35,6 +35,7 @@ mod sysfs;
 mod template;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
