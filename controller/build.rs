@@ -2,10 +2,8 @@
 //!
 //! The agent is a program for the same target as the controller. `LUTHIER_AGENT_BIN` names a finished one instead.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use libdeflater::{CompressionLvl, Compressor};
 use sha2::{Digest, Sha256};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -102,28 +100,50 @@ const STATIC: &[&str] = &["-C", "target-feature=+crt-static"];
 /// What makes it small: no relocations to apply at the start, no tables for unwinding, which it never does.
 const SMALL: &[&str] = &["-C", "relocation-model=static", "-C", "force-unwind-tables=no"];
 
+/// The small form of SHA-2 for processors that have no instructions for it.
+const COMPACT: &[&str] = &["--cfg", "sha2_backend_soft=\"compact\""];
+
 /// What makes it smaller where the linker is LLVM's: equal functions once, no padding, no unwind tables of libraries.
 const FOLD: &[&str] =
     &["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,noseparate-code", "-C", "link-arg=-Wl,--build-id=none"];
 
-/// Compiler flags for the agent, for `RUSTFLAGS`.
+/// What of glibc is linked though nothing can ever call it, an eighth of the program: each name is given another
+/// function that fails plainly, and what hangs on it is left out.
+///
+/// - `pthread_getattr_np`: the standard library asks where a thread's stack begins, in order to word the message of an
+///   overflow, and glibc reads `/proc/self/maps` through `scanf` to answer. `revoke` is glibc's way to say "cannot".
+/// - `__printf_fp`, `__printf_fphex`: C's own printing of fractions. Nothing here prints through C, and what glibc
+///   itself prints are numbers and names.
+const CUT: &[&str] = &[
+    "-C",
+    "link-arg=-Wl,--defsym=pthread_getattr_np=revoke",
+    "-C",
+    "link-arg=-Wl,--defsym=__printf_fp=abort",
+    "-C",
+    "link-arg=-Wl,--defsym=__printf_fphex=abort",
+];
+
+/// Compiler flags for the agent, for `RUSTFLAGS`: the most that the toolchain's linker takes.
 fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
-    let mut flags = STATIC.to_vec();
-    if ["gnu", "musl"].contains(&variable("CARGO_CFG_TARGET_ENV")?.as_str()) {
-        flags.extend(SMALL);
-        let script = workspace.join("agent").join("link").join("no-unwind-tables.ld").display().to_string();
-        let script = format!("link-arg=-Wl,-T,{script}");
-        // `RUSTFLAGS` is split at blanks.
-        if !script.contains(char::is_whitespace) {
-            let mut folding = flags.clone();
-            folding.extend(FOLD);
-            folding.extend(["-C", &script]);
-            if links(out, target, &folding)? {
-                return Ok(folding.join(" "));
-            }
+    let libc = variable("CARGO_CFG_TARGET_ENV")?;
+    if !["gnu", "musl"].contains(&libc.as_str()) {
+        return Ok([STATIC, COMPACT].concat().join(" "));
+    }
+    let small = [STATIC, SMALL, COMPACT].concat();
+    let script = workspace.join("agent").join("link").join("no-unwind-tables.ld").display().to_string();
+    let script = format!("link-arg=-Wl,-T,{script}");
+    // `RUSTFLAGS` is split at blanks.
+    if !script.contains(char::is_whitespace) {
+        let folding = [small.as_slice(), FOLD, &["-C", &script]].concat();
+        let cutting = [folding.as_slice(), CUT].concat();
+        if libc == "gnu" && links(out, target, &cutting)? {
+            return Ok(cutting.join(" "));
+        }
+        if links(out, target, &folding)? {
+            return Ok(folding.join(" "));
         }
     }
-    Ok(flags.join(" "))
+    Ok([STATIC, COMPACT].concat().join(" "))
 }
 
 /// Whether an empty program links with these flags: linkers differ, and which one is used is the toolchain's choice.
@@ -160,9 +180,7 @@ fn embed(program: Option<&Path>, out: &Path) -> Result<(), Box<dyn std::error::E
     };
     let bytes = std::fs::read(program).map_err(|error| format!("cannot read agent {}: {error}", program.display()))?;
     let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    std::fs::write(out.join("agent.gz"), encoder.finish()?)?;
+    std::fs::write(out.join("agent.gz"), packed(&bytes)?)?;
     let arch = machine(&variable("CARGO_CFG_TARGET_ARCH")?, &variable("CARGO_CFG_TARGET_ENDIAN")?);
     let text = format!(
         "{head}Some(({arch:?}, {hash:?}, {}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/agent.gz\"))));\n",
@@ -170,6 +188,17 @@ fn embed(program: Option<&Path>, out: &Path) -> Result<(), Box<dyn std::error::E
     );
     std::fs::write(out.join("agent.rs"), text)?;
     Ok(())
+}
+
+/// As gzip, as tight as it gets: the agent travels to every host.
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut compressor = Compressor::new(CompressionLvl::best());
+    let mut packed = vec![0; compressor.gzip_compress_bound(bytes.len())];
+    let length = compressor
+        .gzip_compress(bytes, &mut packed)
+        .map_err(|error| format!("cannot compress the agent: {error:?}"))?;
+    packed.truncate(length);
+    Ok(packed)
 }
 
 /// What `uname -m` says on a machine that Rust calls so.

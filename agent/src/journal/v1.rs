@@ -4,6 +4,7 @@
 //! endian) and the payload, a [`Record`] as MessagePack with named fields. The first record is [`Record::Opened`]. A
 //! record that is cut off or fails its check sum ends the file: it was being written when the machine stopped.
 
+use crate::host::crc32;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
@@ -157,7 +158,7 @@ pub fn encode(record: &Record) -> io::Result<Vec<u8>> {
     let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(payload.len() + RECORD_HEADER);
     bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+    bytes.extend_from_slice(&crc32(&payload).to_le_bytes());
     bytes.extend_from_slice(&payload);
     Ok(bytes)
 }
@@ -172,7 +173,7 @@ pub fn record_head(bytes: &[u8]) -> Option<(usize, u32)> {
 
 /// A record from its payload; `None` when the check sum tells that it is damaged.
 pub fn decode(payload: &[u8], check: u32) -> Option<Record> {
-    if crc32fast::hash(payload) != check {
+    if crc32(payload) != check {
         return None;
     }
     unpack(payload).ok()

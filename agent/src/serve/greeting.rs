@@ -3,9 +3,7 @@
 use super::child::ChildError;
 use super::escalate::{Escalation, Prompt, failure};
 use super::relay::TAIL;
-use crate::host::{Piped, sys};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::host::{Piped, gzip, sys};
 use luthier_protocol::bootstrap::{Bootstrap, STOP, Word, parse_line};
 use luthier_protocol::frame::Decoder;
 use luthier_protocol::message::{AgentHello, ChildFailure, FromAgent};
@@ -198,8 +196,8 @@ impl Greeting<'_> {
     }
 
     /// Send this agent's own file. It may not fit into the pipe, and the reader may hang: a thread of its own writes.
-    fn upload(&mut self, gzip: bool) -> Result<(), ChildError> {
-        let packed = sys::own_program().and_then(|bytes| if gzip { compress(&bytes) } else { Ok(bytes) });
+    fn upload(&mut self, packs: bool) -> Result<(), ChildError> {
+        let packed = sys::own_program().and_then(|bytes| if packs { gzip(&bytes) } else { Ok(bytes) });
         let bytes = match packed {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -210,7 +208,7 @@ impl Greeting<'_> {
                 ));
             }
         };
-        let encoding = if gzip { "gzip" } else { "raw" };
+        let encoding = if packs { "gzip" } else { "raw" };
         let line = Bootstrap::upload_line(encoding, bytes.len(), self.hash);
         let Some(mut stdin) = self.stdin.take() else { return Ok(()) };
         let writer = Builder::new().stack_size(STACK).spawn(move || {
@@ -241,10 +239,4 @@ impl Greeting<'_> {
 
 fn asks(bytes: &[u8]) -> bool {
     String::from_utf8_lossy(bytes).to_ascii_lowercase().contains("password")
-}
-
-fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
 }

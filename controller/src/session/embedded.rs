@@ -169,6 +169,19 @@ mod tests {
         assert_eq!(found.known(), std::env::consts::ARCH);
     }
 
+    /// The limits of a program that is pushed to every host. They hold for the usual target and the usual linker; the
+    /// agent is built the same way for debug and release.
+    #[test]
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+    fn the_embedded_agent_stays_small() {
+        const SIZE: u64 = 5 * 1024 * 1024 / 2;
+        const PACKED: usize = 11 * 1024 * 1024 / 10;
+        let Some((_, _, size, packed)) = EMBEDDED else { return };
+        assert!(size <= SIZE, "the agent has {size} bytes, {} more than it may", size - SIZE);
+        let more = packed.len().saturating_sub(PACKED);
+        assert!(more == 0, "the agent has {} bytes packed, {more} more than it may", packed.len());
+    }
+
     #[test]
     fn a_folder_adds_architectures_and_wins() {
         let folder = tempfile::tempdir().unwrap();
