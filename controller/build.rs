@@ -107,20 +107,32 @@ const COMPACT: &[&str] = &["--cfg", "sha2_backend_soft=\"compact\""];
 const FOLD: &[&str] =
     &["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,noseparate-code", "-C", "link-arg=-Wl,--build-id=none"];
 
-/// What of glibc is linked though nothing can ever call it, an eighth of the program: each name is given another
-/// function that fails plainly, and what hangs on it is left out.
-///
-/// - `pthread_getattr_np`: the standard library asks where a thread's stack begins, in order to word the message of an
-///   overflow, and glibc reads `/proc/self/maps` through `scanf` to answer. `revoke` is glibc's way to say "cannot".
-/// - `__printf_fp`, `__printf_fphex`: C's own printing of fractions. Nothing here prints through C, and what glibc
-///   itself prints are numbers and names.
-const CUT: &[&str] = &[
-    "-C",
-    "link-arg=-Wl,--defsym=pthread_getattr_np=revoke",
-    "-C",
-    "link-arg=-Wl,--defsym=__printf_fp=abort",
-    "-C",
-    "link-arg=-Wl,--defsym=__printf_fphex=abort",
+/// What of glibc is linked though the agent never calls it: each name is given a function that fails plainly, and what
+/// hangs on it is left out.
+const CUT: &[(&str, &str)] = &[
+    // The standard library asks where a thread's stack begins, in order to word the message of an overflow, and glibc
+    // reads `/proc/self/maps` through `scanf` to answer. `revoke` is glibc's way to say "cannot".
+    ("pthread_getattr_np", "revoke"),
+    // Nothing prints fractions through C.
+    ("__printf_fp", "abort"),
+    ("__printf_fphex", "abort"),
+    // A stream of C's with foreign methods, a broken promise inside glibc: it would abort with a message.
+    ("_IO_vtable_check", "abort"),
+    ("__assert_fail", "abort"),
+    // The resolver: linked only to free what it would have allocated.
+    ("__resolv_conf_load", "abort"),
+    ("__res_vinit", "abort"),
+    // Message catalogues and character sets: the program never leaves the C locale.
+    ("_nl_find_domain", "abort"),
+    ("_nl_load_domain", "abort"),
+    ("__gconv_open", "abort"),
+    ("__gconv_close", "abort"),
+    ("__gconv", "abort"),
+    ("__gconv_create_spec", "abort"),
+    ("__gconv_destroy_spec", "abort"),
+    ("__gconv_release_step", "abort"),
+    ("__wcsmbs_named_conv", "abort"),
+    ("__wcsmbs_load_conv", "abort"),
 ];
 
 /// Compiler flags for the agent, for `RUSTFLAGS`: the most that the toolchain's linker takes.
@@ -135,21 +147,33 @@ fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
     // `RUSTFLAGS` is split at blanks.
     if !script.contains(char::is_whitespace) {
         let folding = [small.as_slice(), FOLD, &["-C", &script]].concat();
-        let cutting = [folding.as_slice(), CUT].concat();
-        if libc == "gnu" && links(out, target, &cutting)? {
+        let cut =
+            CUT.iter().flat_map(|(name, other)| ["-C".to_owned(), format!("link-arg=-Wl,--defsym={name}={other}")]);
+        let cut: Vec<String> = cut.collect();
+        let cutting: Vec<&str> = folding.iter().copied().chain(cut.iter().map(String::as_str)).collect();
+        if libc == "gnu" && works(out, target, &cutting)? {
             return Ok(cutting.join(" "));
         }
-        if links(out, target, &folding)? {
+        if works(out, target, &folding)? {
             return Ok(folding.join(" "));
         }
     }
     Ok([STATIC, COMPACT].concat().join(" "))
 }
 
-/// Whether an empty program links with these flags: linkers differ, and which one is used is the toolchain's choice.
-fn links(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
+/// A small program that needs what the agent needs of its libc: an error's text, the clock, a thread.
+const PROBE: &str = "fn main() {
+    let work = || (std::fs::read(\"/dev/null/x\").map_err(|error| error.to_string()), std::time::SystemTime::now());
+    let (read, _) = std::thread::spawn(work).join().unwrap();
+    assert!(read.is_err_and(|error| error.starts_with(\"Not a directory\")));
+}
+";
+
+/// Whether a small program links with these flags and, where it can be tried, runs: linkers and versions of libc differ,
+/// and which ones are used is the toolchain's choice.
+fn works(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
     let source = out.join("probe.rs");
-    std::fs::write(&source, "fn main() {}\n").map_err(|error| format!("cannot write {}: {error}", source.display()))?;
+    std::fs::write(&source, PROBE).map_err(|error| format!("cannot write {}: {error}", source.display()))?;
     let mut command = Command::new(variable("RUSTC")?);
     command.args(["--edition", "2024", "-C", "panic=abort", "--target", target]).args(flags);
     if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
@@ -158,7 +182,10 @@ fn links(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
     command.arg("-o").arg(out.join("probe")).arg(&source);
     let shown = format!("{command:?}");
     let output = command.output().map_err(|error| format!("cannot run {shown}: {error}"))?;
-    Ok(output.status.success())
+    if !output.status.success() || variable("HOST")? != target {
+        return Ok(output.status.success());
+    }
+    Ok(Command::new(out.join("probe")).output().is_ok_and(|output| output.status.success()))
 }
 
 /// The folder that cargo builds in: `OUT_DIR` is `FOLDER[/TARGET]/PROFILE/build/PACKAGE/out`.
