@@ -243,6 +243,11 @@ fn a_proxy_command_connects_and_its_end_is_seen_to() {
         format!("echo $$ >> {}; exec ssh -F {} -o BatchMode=yes -W %h:%p -q jump", pids.display(), config.display());
     let program = site.file("connect", &command.replace("%h", "$1").replace("%p", "$2"));
     by(&site, &format!("'-o ProxyCommand=\"sh {} %h %p\"'", program.display()));
+    // On a host's own line the quotes are read by the inventory first.
+    site.add_to_inventory(&format!(
+        "[fleet_h]\nh1 ansible_ssh_common_args='-o ProxyCommand=\"exec sh {} %h %p\"'\n",
+        program.display()
+    ));
     all_changed(&site, &run(&site, &[]));
     assert_eq!(logins(&jump), 2, "each program logs in itself: {}", jump.log());
     let pids = std::fs::read_to_string(pids).expect("the programs wrote their ids");

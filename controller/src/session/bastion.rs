@@ -21,6 +21,10 @@ const MOST: usize = 4;
 /// How long to wait for the words that come with a refusal.
 const WORDS_WAIT: Duration = Duration::from_millis(50);
 
+/// How often, and after which pause, it is looked whether a connection is free to be closed.
+const CLOSING_ROUNDS: u32 = 20;
+const CLOSING_WAIT: Duration = Duration::from_millis(10);
+
 /// The bastions of a run.
 #[derive(Default)]
 pub(super) struct Bastions {
@@ -160,9 +164,8 @@ impl Bastions {
         for slot in slots {
             links.append(&mut slot.links.lock().await.open);
         }
-        // A connection that carries another one is held by it and becomes free when that is closed.
-        while !links.is_empty() {
-            let before = links.len();
+        // A connection that carries others is held by them, and is free a moment after they are closed.
+        for _ in 0..CLOSING_ROUNDS {
             let mut held = Vec::new();
             for link in links {
                 match Arc::try_unwrap(link) {
@@ -171,13 +174,13 @@ impl Bastions {
                 }
             }
             links = held;
-            if links.len() == before {
-                // Channels that are being closed still hold them.
-                for link in &links {
-                    let _ = link.handle.disconnect(Disconnect::ByApplication, "", "").await;
-                }
+            if links.is_empty() {
                 return;
             }
+            tokio::time::sleep(CLOSING_WAIT).await;
+        }
+        for link in links {
+            let _ = link.handle.disconnect(Disconnect::ByApplication, "", "").await;
         }
     }
 }

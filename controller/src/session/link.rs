@@ -207,7 +207,7 @@ async fn connect(
             let outer = deadline + Duration::from_millis(100);
             tokio::time::timeout_at(outer, work).await.unwrap_or_else(|_| Err(late())).map_err(plain)
         }
-        Via::Command(command) => by_program(route, command, listener, deadline).await,
+        Via::Command { line, .. } => by_program(route, line, listener, deadline).await,
     }
 }
 

@@ -80,14 +80,18 @@ pub(super) async fn open_on(
         Err(error) => {
             let reason = line.keeper.as_ref().and_then(|keeper| keeper.reason());
             line.close().await;
-            Err(match (error, reason) {
-                // What carried the line broke: that is the cause, and it may be a bastion's and not the host's.
-                (SessionError::NotStarted(text), Some(reason)) if text.starts_with(bootstrap::CLOSED) => {
-                    SessionError::Lost(reason)
-                }
-                (SessionError::WriteFailed(_), Some(reason)) => SessionError::Lost(reason),
-                (error, _) => error,
-            })
+            Err(blamed(error, reason))
         }
+    }
+}
+
+/// Where what carried the line broke, that is the cause, and it may be a bastion's and not the host's.
+fn blamed(error: SessionError, reason: Option<String>) -> SessionError {
+    match (error, reason) {
+        (SessionError::NotStarted(text), Some(reason)) if text.starts_with(bootstrap::CLOSED) => {
+            SessionError::Lost(reason)
+        }
+        (SessionError::WriteFailed(_), Some(reason)) => SessionError::Lost(reason),
+        (error, _) => error,
     }
 }

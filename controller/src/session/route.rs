@@ -79,8 +79,13 @@ pub(super) enum Via {
     Direct,
     /// A bastion.
     Jump(Arc<Route>),
-    /// A program with this command line.
-    Command(String),
+    /// A program.
+    Command {
+        /// Its command line.
+        line: String,
+        /// The same as written, with the letters that stand for the host.
+        written: String,
+    },
 }
 
 /// What a way is looked for with.
@@ -189,11 +194,7 @@ impl Route {
         match &self.via {
             Via::Direct => place,
             Via::Jump(hop) => format!("{place} via {}", hop.identity()),
-            Via::Command(command) => {
-                // The command line without what differs from host to host.
-                let common = command.split_whitespace().filter(|word| !word.contains(&self.address));
-                format!("by {}", common.collect::<Vec<_>>().join(" "))
-            }
+            Via::Command { written, .. } => format!("by {written}"),
         }
     }
 
@@ -203,7 +204,7 @@ impl Route {
         let via = match &self.via {
             Via::Direct => String::new(),
             Via::Jump(hop) => format!(" via {}", hop.identity()),
-            Via::Command(command) => format!(" by {command}"),
+            Via::Command { line, .. } => format!(" by {line}"),
         };
         let address = address.to_ascii_lowercase();
         format!("{user}@{address}:{port} {key_name} {policy:?} {own_keys:?} {more_keys:?}{via}")
@@ -247,7 +248,7 @@ impl Wanted<'_> {
             None | Some(Proxy::Direct) => return Ok(Via::Direct),
             Some(Proxy::Command(line)) => {
                 let problem = |problem| SessionError::Input(format!("ProxyCommand: {problem}"));
-                return Ok(Via::Command(tokens.fill(line).map_err(problem)?));
+                return Ok(Via::Command { line: tokens.fill(line).map_err(problem)?, written: line.clone() });
             }
             Some(Proxy::Jump(hops)) => hops,
         };

@@ -147,7 +147,7 @@ impl Settings {
 
     /// Close what sessions shared: the connections to bastions. To be called when all sessions are closed.
     pub async fn close(&self) {
-        self.bastions.close().await;
+        let _ = tokio::time::timeout(self.deadlines.close, self.bastions.close()).await;
     }
 
     /// A path as people write it, with `~` for the home folder; relative ones stay.
