@@ -377,7 +377,8 @@ fn a_machine_under_two_names_is_worked_on_under_both() {
         assert_eq!(std::fs::read_to_string(host.root.join(name)).expect("its file"), name);
     }
     // What both write at the same moment is either written by both in turn, or the second one is told.
-    let shared = std::fs::read_to_string(host.root.join("shared")).expect("the shared file");
+    let shared = std::fs::read_to_string(host.root.join("shared"))
+        .unwrap_or_else(|error| panic!("the shared file: {error}\n{}", outcome.text()));
     for name in ["h1", "twin"] {
         let result = outcome.result(name, "shared");
         if result["status"] == "changed" {
