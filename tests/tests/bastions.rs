@@ -74,7 +74,7 @@ fn one_login_on_a_bastion_carries_thirty_hosts() {
     warm(&site, "h1");
     let Some(jump) = bastion(&site, "jump", "") else { return };
     by(&site, "'-J jump'");
-    all_changed(&site, &run(&site, &["--forks", "14"]));
+    all_changed(&site, &run(&site, &["--forks", "12", "-T", "60"]));
     assert_eq!(logins(&jump), 1, "{}", jump.log());
     assert_eq!(logins(&site), 31, "{}", site.log());
 }
@@ -304,7 +304,7 @@ fn many_names(config: &str, count: usize) -> Option<Site> {
 fn fifty_names_of_one_server_that_drops_the_eleventh_login_all_come_up() {
     let Some(site) = many_names("MaxStartups 10:100:10", 50) else { return };
     warm(&site, "h1");
-    let outcome = run(&site, &["--forks", "16"]);
+    let outcome = run(&site, &["--forks", "12", "-T", "60"]);
     outcome.exits(0);
     for number in 1..=50 {
         assert_eq!(outcome.result(&format!("m{number}"), "write")["status"], "changed");
@@ -319,7 +319,7 @@ fn programs_that_connect_take_turns_at_the_bastion() {
     let Some(jump) = bastion(&site, "jump", "MaxStartups 10:100:10") else { return };
     let config = site.home().join(".ssh/config");
     by(&site, &format!("'-o ProxyCommand=\"ssh -F {} -W %h:%p -q jump\"'", config.display()));
-    all_changed(&site, &run(&site, &["--forks", "14"]));
+    all_changed(&site, &run(&site, &["--forks", "12", "-T", "60"]));
     assert_eq!(logins(&jump), 24);
 }
 
@@ -331,9 +331,9 @@ fn two_controllers_share_a_server_that_drops_connections() {
     let other = site.luthier().env("XDG_STATE_HOME", site.folder().join("other-state"));
     let second = {
         let play = play.clone();
-        std::thread::spawn(move || other.run(&play, &["--forks", "12"]))
+        std::thread::spawn(move || other.run(&play, &["--forks", "12", "-T", "60"]))
     };
-    let first = site.luthier().run(&play, &["--forks", "12"]);
+    let first = site.luthier().run(&play, &["--forks", "12", "-T", "60"]);
     let second = second.join().expect("the other controller");
     for outcome in [&first, &second] {
         outcome.exits(0);
