@@ -397,9 +397,10 @@ impl Site {
             text,
             "HostKey {key}\nPidFile none\nAuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\n\
              PermitRootLogin yes\nUsePAM {pam}\nPasswordAuthentication {password}\nPubkeyAuthentication {keys}\n\
-             KbdInteractiveAuthentication no\nUseDNS no\nMaxStartups 300\nPerSourceMaxStartups none\nPrintMotd no\n\
+             KbdInteractiveAuthentication no\nUseDNS no\n{startups}PerSourceMaxStartups none\nPrintMotd no\n\
              LogLevel VERBOSE\nSubsystem sftp internal-sftp\n",
             key = self.host_key.file.display(),
+            startups = if self.builder.extra.contains("MaxStartups") { "" } else { "MaxStartups 300\n" },
             // Without PAM a locked account is refused, whichever key it offers.
             pam = yes_no(is_root() && locked(&self.login())),
             password = yes_no(self.builder.password),

@@ -32,11 +32,27 @@ pub fn apply(host: &Host, change: &Change) -> Result<(), ChangeError> {
     if let Some(found) = look(&before)? {
         return Err(ChangeError::Moved { path: path.to_owned(), expected: describe(&change.before), found });
     }
-    put(host, &change.resource, &change.before, &change.after)?;
+    put(host, &change.resource, &change.before, &change.after).map_err(|error| overtaken(host, change, error))?;
     if let Some(found) = look(&written(&change.after))? {
         return Err(ChangeError::NotTaken { path: path.to_owned(), expected: describe(&change.after), found });
     }
     Ok(())
+}
+
+/// What is new is put in place without overwriting. Where that fails because something is there, somebody else was
+/// quicker: nothing of ours is there, and theirs must not be taken back as if it were.
+pub(super) fn overtaken(host: &Host, change: &Change, error: ChangeError) -> ChangeError {
+    match (&change.before, &error) {
+        (State::Absent, ChangeError::Refused { path, source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            let now = found(host, &change.resource, &written(&State::Absent));
+            ChangeError::Moved {
+                path: path.clone(),
+                expected: describe(&State::Absent),
+                found: now.ok().flatten().unwrap_or_else(|| describe(&State::Absent)),
+            }
+        }
+        _ => error,
+    }
 }
 
 /// Run a command change.

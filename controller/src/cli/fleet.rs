@@ -112,6 +112,9 @@ impl Fleet {
             user: options.user.clone().or_else(|| self.config.remote_user.clone()),
             password,
             private_key: options.private_key.clone().or_else(|| self.config.private_key_file.clone()),
+            ssh_args: self.config.ssh_args.clone(),
+            ssh_common_args: self.config.ssh_common_args.clone(),
+            ssh_extra_args: self.config.ssh_extra_args.clone(),
             connection: options.connection.map(|choice: ConnectionChoice| choice.word().to_owned()),
             ..Defaults::default()
         };

@@ -68,7 +68,7 @@ fn hosts(run: &Run) -> Vec<RunHost> {
                 port: target.port,
                 user: target.user.clone(),
                 private_key: target.private_keys.first().map(|path| path.display().to_string()),
-                ssh_args: None,
+                ssh_args: target.ssh_args.written(),
                 agent_path: target.agent_path.clone(),
                 identities: used.identities.into_iter().collect(),
                 last_seq: memory.last_seq(),

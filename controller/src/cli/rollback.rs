@@ -8,7 +8,7 @@ use crate::history::{History, RunHost, RunRecord, RunState, default_folder, new_
 use crate::output::{self, escape};
 use crate::plan::Selection;
 use crate::rollout::{self, HostUndo, Options, Run, Visit};
-use crate::session::{ConnectionKind, Target};
+use crate::session::{Arguments, ConnectionKind, Target};
 use luthier_protocol::journal::{UndoOutcome, UndoRow};
 use luthier_protocol::name::RunId;
 use std::collections::BTreeMap;
@@ -81,6 +81,11 @@ fn visits(record: &RunRecord, recorded: &[RunHost], fleet: &Fleet, globals: &Glo
 }
 
 fn target(row: &RunHost) -> Target {
+    let mut ssh_args = Arguments::default();
+    if let Some(text) = &row.ssh_args {
+        // What was read from the inventory then is read here again; a newer version may know less of it.
+        let _ = ssh_args.add("the run's record", text);
+    }
     Target {
         host: row.host.clone(),
         address: row.address.clone(),
@@ -89,6 +94,7 @@ fn target(row: &RunHost) -> Target {
         private_keys: row.private_key.iter().map(PathBuf::from).collect(),
         connection: if row.connection == "local" { ConnectionKind::Local } else { ConnectionKind::Ssh },
         agent_path: row.agent_path.clone(),
+        ssh_args,
         ..Target::new(row.host.clone())
     }
 }

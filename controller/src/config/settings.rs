@@ -24,6 +24,12 @@ pub struct Settings {
     pub vault_password_file: Option<PathBuf>,
     /// Seconds to wait for a connection.
     pub timeout: Option<u64>,
+    /// OpenSSH options that rank before what variables say.
+    pub ssh_args: Option<String>,
+    /// OpenSSH options for hosts whose variables name none.
+    pub ssh_common_args: Option<String>,
+    /// OpenSSH options after those.
+    pub ssh_extra_args: Option<String>,
     /// Whether an unreachable host counts as failed when a batch is judged.
     pub unreachable_counts: Option<bool>,
     /// When facts are gathered: `implicit`, `explicit` or `smart`.
@@ -48,7 +54,7 @@ const fn known(name: &'static str, variables: &'static [&'static str], section: 
 }
 
 /// Everything that can be configured.
-pub(super) const KNOWN: [Known; 13] = [
+pub(super) const KNOWN: [Known; 16] = [
     known("inventory", &["LUTHIER_INVENTORY", "ANSIBLE_INVENTORY"], "defaults"),
     known("roles_path", &["LUTHIER_ROLES_PATH", "ANSIBLE_ROLES_PATH"], "defaults"),
     known("remote_user", &["LUTHIER_USER", "ANSIBLE_REMOTE_USER"], "defaults"),
@@ -57,6 +63,9 @@ pub(super) const KNOWN: [Known; 13] = [
     known("forks", &["LUTHIER_FORKS", "ANSIBLE_FORKS"], "defaults"),
     known("vault_password_file", &["LUTHIER_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE"], "defaults"),
     known("timeout", &["LUTHIER_TIMEOUT", "ANSIBLE_TIMEOUT"], "defaults"),
+    known("ssh_args", &["LUTHIER_SSH_ARGS", "ANSIBLE_SSH_ARGS"], "ssh_connection"),
+    known("ssh_common_args", &["LUTHIER_SSH_COMMON_ARGS", "ANSIBLE_SSH_COMMON_ARGS"], "ssh_connection"),
+    known("ssh_extra_args", &["LUTHIER_SSH_EXTRA_ARGS", "ANSIBLE_SSH_EXTRA_ARGS"], "ssh_connection"),
     known("unreachable_counts", &["LUTHIER_UNREACHABLE_COUNTS"], ""),
     known("gathering", &["LUTHIER_GATHERING", "ANSIBLE_GATHERING"], "defaults"),
     known("become", &["LUTHIER_BECOME", "ANSIBLE_BECOME"], "privilege_escalation"),
@@ -152,6 +161,9 @@ impl Settings {
             "forks" => fill(&mut self.forks, number(raw, 1, 100_000)? as usize),
             "vault_password_file" => fill(&mut self.vault_password_file, one(text(raw)?)),
             "timeout" => fill(&mut self.timeout, number(raw, 1, 86_400)?),
+            "ssh_args" => fill(&mut self.ssh_args, arguments(raw)?),
+            "ssh_common_args" => fill(&mut self.ssh_common_args, arguments(raw)?),
+            "ssh_extra_args" => fill(&mut self.ssh_extra_args, arguments(raw)?),
             "unreachable_counts" => fill(&mut self.unreachable_counts, truth(raw)?),
             "gathering" => fill(&mut self.gathering, choice(raw, &["implicit", "explicit", "smart"])?),
             "become" => fill(&mut self.r#become, truth(raw)?),
@@ -178,6 +190,14 @@ fn expected(what: &str, raw: &Raw) -> String {
 fn text(raw: &Raw) -> Result<String, String> {
     match raw {
         Raw::Text(text) | Raw::String(text) if !text.is_empty() => Ok(text.clone()),
+        other => Err(expected("text", other)),
+    }
+}
+
+/// Text that may be empty: no options are a choice, too.
+fn arguments(raw: &Raw) -> Result<String, String> {
+    match raw {
+        Raw::Text(text) | Raw::String(text) => Ok(text.clone()),
         other => Err(expected("text", other)),
     }
 }
@@ -297,10 +317,13 @@ mod tests {
             ),
             (
                 "p/sub/ansible.cfg",
-                "# c\n[defaults]\nforks = 9 ; note\nroles_path = roles:~/roles:$X/y\nremote_user: root\ntimeout=3\ncallbacks_enabled = z\n[privilege_escalation]\nbecome = yes\n[ssh_connection]\npipelining = True\n",
+                "# c\n[defaults]\nforks = 9 ; note\nroles_path = roles:~/roles:$X/y\nremote_user: root\ntimeout=3\ncallbacks_enabled = z\n[privilege_escalation]\nbecome = yes\n[ssh_connection]\npipelining = True\nssh_args = -C -o Port=7\nssh_extra_args = -J b\n",
             ),
         ];
-        let (root, read) = read(&files, &[("ANSIBLE_TIMEOUT", "20"), ("LUTHIER_GATHERING", "smart"), ("X", "/x")]);
+        let (root, read) = read(
+            &files,
+            &[("ANSIBLE_TIMEOUT", "20"), ("ANSIBLE_SSH_ARGS", "-4"), ("LUTHIER_GATHERING", "smart"), ("X", "/x")],
+        );
         let (settings, warnings) = read.unwrap();
         let path = |name: &str| root.path().join(name);
         assert_eq!(settings.inventory, [path("p/hosts").to_string_lossy().into_owned(), "a,b".to_owned()]);
@@ -310,6 +333,7 @@ mod tests {
         assert_eq!(settings.roles_path, [path("p/sub/roles"), path("home/roles"), PathBuf::from("/x/y")]);
         assert_eq!(settings.remote_user.as_deref(), Some("root"));
         assert_eq!(settings.timeout, Some(20));
+        assert_eq!((settings.ssh_args.as_deref(), settings.ssh_extra_args.as_deref()), (Some("-4"), Some("-J b")));
         assert_eq!(settings.gathering.as_deref(), Some("smart"));
         assert_eq!(settings.r#become, Some(true));
         assert!(warnings.is_empty(), "{warnings:?}");

@@ -51,7 +51,8 @@ pub async fn session(
     let own = if delegated { scope::host(run, host) } else { scope.clone() };
     let keywords = (!delegated).then_some(&task.keywords);
     let target = target(run, keywords, &own, place, host)?;
-    let key = format!("{:?} {:?} {:?}", target.connection, target.user, target.port);
+    let way = (target.connection, &target.user, &target.address, target.port, &target.ssh_args.settings);
+    let key = format!("{way:?}");
     let memory = run.memory(host);
     let mut connections = memory.connections.lock().await;
     if !connections.contains_key(&key) {
@@ -235,4 +236,5 @@ pub async fn close_all(run: &Run) {
             tracing::debug!("closing: {error}");
         }
     }
+    run.sessions.close().await;
 }

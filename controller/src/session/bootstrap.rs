@@ -19,6 +19,9 @@ const PIECE: usize = 32 * 1024;
 /// How long to wait for the status and last words of a command that ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// What is said where a command ended without a status.
+pub(super) const CLOSED: &str = "the connection was closed";
+
 /// Random letters that mark our lines.
 pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
@@ -182,7 +185,7 @@ impl Ear<'_> {
                 Heard::End => break,
             }
         }
-        let status = status.unwrap_or_else(|| "the connection was closed".to_owned());
+        let status = status.unwrap_or_else(|| CLOSED.to_owned());
         let rest = std::mem::take(&mut self.buffer);
         self.keep_err(&rest);
         let said = escaped(&String::from_utf8_lossy(&self.err));

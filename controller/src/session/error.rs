@@ -47,6 +47,14 @@ pub enum SessionError {
         /// Why.
         reason: String,
     },
+    /// A host on the way cannot be passed.
+    #[error("bastion {bastion}: {source}")]
+    Bastion {
+        /// Its name as configured.
+        bastion: String,
+        /// What is wrong with it.
+        source: Box<SessionError>,
+    },
     /// The host's key is in no known_hosts file.
     #[error(
         "host key unknown: {name} offers {offered}, and no key of it is recorded in {searched}; check it and add it there, or accept new keys with `StrictHostKeyChecking accept-new`"
@@ -168,6 +176,9 @@ pub enum SessionError {
 impl SessionError {
     /// Whether the host counts as unreachable (as opposed to: a request failed, or the input is wrong).
     pub fn is_unreachable(&self) -> bool {
+        if let Self::Bastion { source, .. } = self {
+            return source.is_unreachable();
+        }
         !matches!(
             self,
             Self::Input(_)
@@ -199,9 +210,17 @@ pub enum Unreachable {
     /// The network says that there is no way.
     #[error("{0}")]
     Network(String),
-    /// The host is behind something that cannot be crossed.
+    /// The bastion before it does not make the connection.
     #[error("{0}")]
-    Unsupported(String),
+    ByBastion(String),
+    /// The program that is to connect does not.
+    #[error("ProxyCommand `{command}` {how}")]
+    ByProgram {
+        /// The command line.
+        command: String,
+        /// What became of it.
+        how: String,
+    },
 }
 
 /// A key as people compare it.

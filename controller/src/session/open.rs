@@ -78,8 +78,20 @@ pub(super) async fn open_on(
             Ok(Session::begin(settings, line, decoder, agent, listener))
         }
         Err(error) => {
+            let reason = line.keeper.as_ref().and_then(|keeper| keeper.reason());
             line.close().await;
-            Err(error)
+            Err(blamed(error, reason))
         }
+    }
+}
+
+/// Where what carried the line broke, that is the cause, and it may be a bastion's and not the host's.
+fn blamed(error: SessionError, reason: Option<String>) -> SessionError {
+    match (error, reason) {
+        (SessionError::NotStarted(text), Some(reason)) if text.starts_with(bootstrap::CLOSED) => {
+            SessionError::Lost(reason)
+        }
+        (SessionError::WriteFailed(_), Some(reason)) => SessionError::Lost(reason),
+        (error, _) => error,
     }
 }

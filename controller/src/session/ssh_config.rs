@@ -307,7 +307,12 @@ fn split_line(line: &str) -> Result<Option<(String, Vec<String>)>, String> {
     let (key, rest) = line.split_at(end);
     let rest = rest.trim_start();
     let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
-    let words = split_words(rest)?;
+    // A command line goes to a shell as it is: its quotes are the shell's.
+    let words = if key.eq_ignore_ascii_case("proxycommand") && !rest.is_empty() {
+        vec![rest.to_owned()]
+    } else {
+        split_words(rest)?
+    };
     if words.is_empty() {
         return Err(format!("{key} has no value"));
     }

@@ -62,6 +62,8 @@ pub struct Defaults {
     pub host_key_checking: Option<bool>,
     /// Deadline for connecting.
     pub connect_timeout: Option<Duration>,
+    /// OpenSSH options that rank before variables.
+    pub ssh_args: Option<String>,
     /// OpenSSH options for all hosts.
     pub ssh_common_args: Option<String>,
     /// OpenSSH options after those.
@@ -127,12 +129,7 @@ impl Target {
             .text(&["ansible_private_key_file", "ansible_ssh_private_key_file"])?
             .map(|text| expand_home(&home, &text))
             .or_else(|| defaults.private_key.clone());
-        let mut ssh_args = Arguments::default();
-        let common = vars.text(&["ansible_ssh_common_args"])?.or_else(|| defaults.ssh_common_args.clone());
-        let extra = vars.text(&["ansible_ssh_extra_args"])?.or_else(|| defaults.ssh_extra_args.clone());
-        for text in [vars.text(&["ansible_ssh_args"])?, common, extra].into_iter().flatten() {
-            ssh_args.add(&text).map_err(|error| vars.wrong("ansible_ssh_common_args", &error))?;
-        }
+        let ssh_args = vars.arguments(defaults)?;
         Ok(Self {
             host: host.clone(),
             address: vars.text(&["ansible_host", "ansible_ssh_host"])?.unwrap_or_else(|| host.0.clone()),
@@ -198,6 +195,26 @@ impl Vars<'_> {
             // The value is not shown: it may be a password.
             Some((name, _)) => Err(self.wrong(name, "text expected, found a list or mapping")),
         }
+    }
+
+    /// OpenSSH options, in the order in which they count: `ansible_ssh_args` stands before what the other variables
+    /// say, the rest after it.
+    fn arguments(&self, defaults: &Defaults) -> Result<Arguments, SessionError> {
+        let mut found = Arguments::default();
+        let sources = [
+            ("ansible_ssh_args", &defaults.ssh_args),
+            ("ansible_ssh_common_args", &defaults.ssh_common_args),
+            ("ansible_ssh_extra_args", &defaults.ssh_extra_args),
+        ];
+        for (name, fallback) in sources {
+            if let Some(text) = self.text(&[name])?.or_else(|| fallback.clone()) {
+                found.add(name, &text).map_err(|problem| self.wrong(name, &problem))?;
+            }
+            if name == "ansible_ssh_args" {
+                found.leading = found.settings.len();
+            }
+        }
+        Ok(found)
     }
 
     fn port(&self, names: &[&'static str]) -> Result<Option<u16>, SessionError> {
@@ -270,6 +287,14 @@ mod tests {
             (
                 json!({"ansible_connection": "winrm"}),
                 "web1: ansible_connection is `winrm`; known are ssh (also smart, paramiko, libssh) and local",
+            ),
+            (
+                json!({"ansible_ssh_extra_args": "-o Colour=red"}),
+                "web1: ansible_ssh_extra_args: `-o Colour=red`: ssh has no option Colour",
+            ),
+            (
+                json!({"ansible_ssh_args": "-J a,,b"}),
+                "web1: ansible_ssh_args: `` is no jump host ([user@]host[:port], or ssh:// before it)",
             ),
         ] {
             assert_eq!(target(&vars).unwrap_err().to_string(), wanted);
