@@ -34,6 +34,8 @@ pub struct Builder {
     force_command: Option<String>,
     programs: Vec<(String, String)>,
     extra: String,
+    shell: Option<String>,
+    inside: Option<String>,
 }
 
 /// One host of a site.
@@ -112,7 +114,22 @@ impl Builder {
         self
     }
 
-    /// Further lines of `sshd_config`.
+    /// Give the ordinary user this login shell.
+    #[must_use]
+    pub fn shell(mut self, program: &str) -> Self {
+        self.shell = Some(program.to_owned());
+        self
+    }
+
+    /// Run the servers in a mount namespace of their own, after this shell script (`$SITE` is the site's folder, `$USER_ID`
+    /// the login user's number). What it mounts is seen by nobody else.
+    #[must_use]
+    pub fn inside(mut self, script: &str) -> Self {
+        self.inside = Some(script.to_owned());
+        self
+    }
+
+    /// Further lines of `sshd_config`, before all others: the first value counts. `%SITE%` is the site's folder.
     #[must_use]
     pub fn config(mut self, lines: &str) -> Self {
         self.extra.push_str(lines);
@@ -134,6 +151,9 @@ impl Builder {
             Some(sudo) => Some(TestUser::create(folder.path(), sudo, &folder.path().join("state-root"))?),
             None => None,
         };
+        if let (Some(user), Some(shell)) = (&user, &self.shell) {
+            user.set_shell(shell);
+        }
         let host_key = keys::generate(&folder.path().join("host_key"), "");
         let client_key = keys::generate(&folder.path().join("client_key"), "");
         let mut site =
@@ -156,6 +176,8 @@ impl Site {
             force_command: None,
             programs: Vec::new(),
             extra: String::new(),
+            shell: None,
+            inside: None,
         }
     }
 
@@ -294,6 +316,12 @@ impl Site {
         }
     }
 
+    /// End the servers and start them anew: they read host certificates once.
+    pub fn restart(&mut self) {
+        self.daemons.clear();
+        assert!(self.start_daemons(), "sshd did not start again:\n{}", self.log());
+    }
+
     /// What the servers logged, for a test that failed.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default()
@@ -370,7 +398,16 @@ impl Site {
         for (index, group) in groups.iter().enumerate() {
             let config = self.folder().join(format!("sshd_config.{index}"));
             std::fs::write(&config, self.config_text(group)).expect("sshd's configuration");
-            let mut command = Command::new(&sshd);
+            let mut command = match &self.builder.inside {
+                None => Command::new(&sshd),
+                Some(script) => {
+                    let mut command = Command::new("unshare");
+                    command.args(["--mount", "/bin/sh", "-ec", &format!("{script}\nexec \"$0\" \"$@\"")]).arg(&sshd);
+                    let user = self.user.as_ref().map_or(0, |user| user.uid);
+                    command.env("SITE", self.folder()).env("USER_ID", user.to_string());
+                    command
+                }
+            };
             command.arg("-D").arg("-f").arg(&config).arg("-E").arg(self.folder().join("sshd.log"));
             let mut daemon = Daemon::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
             let mut failed = false;
@@ -388,7 +425,7 @@ impl Site {
 
     fn config_text(&self, hosts: &[HostRow]) -> String {
         let folder = self.folder().display();
-        let mut text = String::new();
+        let mut text = self.builder.extra.replace("%SITE%", &self.folder().display().to_string());
         for host in hosts {
             let _ = writeln!(text, "ListenAddress {}:{}", host.address, host.port);
         }
@@ -417,7 +454,6 @@ impl Site {
         if self.builder.force_command.is_some() {
             let _ = writeln!(text, "ForceCommand {folder}/force-command");
         }
-        text.push_str(&self.builder.extra);
         text
     }
 

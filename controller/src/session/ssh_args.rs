@@ -11,6 +11,8 @@ pub struct Arguments {
     pub config_file: Option<String>,
     /// Options that are not understood here.
     pub ignored: Vec<String>,
+    /// All words as given, for the `ssh` program.
+    pub words: Vec<String>,
 }
 
 /// Flags without a value that change nothing here (no terminal, no forwarding, no compression; addresses are tried in turn).
@@ -23,6 +25,7 @@ impl Arguments {
     /// Read one more string of arguments.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
         let words = shlex::split(text).ok_or_else(|| format!("a quote is not closed in `{text}`"))?;
+        self.words.extend(words.iter().cloned());
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let Some(flags) = word.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
