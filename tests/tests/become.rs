@@ -131,9 +131,9 @@ fn flags_programs_and_the_variables_of_each_method() {
     std::fs::set_permissions(&log, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("chmod");
     let secret = format!("ansible_sudo_pass={}", serde_json::json!(site.user().password));
     let exe = format!("ansible_sudo_exe={}/bin/sudo2", site.folder().display());
-    becomes_root(&site, &["-e", &secret, "-e", &exe, "-e", "ansible_become_flags='-HSn -r \"\"'"]);
+    becomes_root(&site, &["-e", &secret, "-e", &exe, "-e", "ansible_become_flags='-HSn -g \"root\"'"]);
     let said = std::fs::read_to_string(&log).expect("the log");
-    assert!(said.starts_with("-H -S -p [luthier-") && said.contains("] -r  -u root -- /bin/sh -c "), "{said}");
+    assert!(said.starts_with("-H -S -p [luthier-") && said.contains("] -g root -u root -- /bin/sh -c "), "{said}");
     complains(&site, &["-e", &secret, "-e", "ansible_become_flags='-x \"'"], &["a quote is not closed"]);
     complains(&site, &["-e", "ansible_become_exe=/no/such/sudo"], &["cannot run /no/such/sudo"]);
 }

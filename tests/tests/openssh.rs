@@ -104,7 +104,8 @@ fn a_host_that_never_speaks_is_given_up() {
     let Some(site) = Site::builder().hosts(1).start() else { return };
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = format!("ansible_port={}", silent.local_addr().expect("its address").port());
-    let outcome = openssh(&site).run(&play(&site), &["-c", "openssh", "-T", "2", "-e", &port]);
+    let host = "ansible_host=127.0.0.1";
+    let outcome = openssh(&site).run(&play(&site), &["-c", "openssh", "-T", "2", "-e", &port, "-e", host]);
     unreachable(&outcome, "h1", &["timed out"]);
 }
 

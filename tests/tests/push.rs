@@ -38,7 +38,7 @@ const HOMELY: &str = "unset LUTHIER_STATE_DIR; exec /bin/sh -c \"$SSH_ORIGINAL_C
 
 #[test]
 fn a_place_that_may_hold_no_programs_is_passed_over() {
-    let script = "mount -t tmpfs -o noexec,mode=700 tmpfs $SITE/state; mount -t tmpfs tmpfs /run";
+    let script = "mount -t tmpfs -o noexec,mode=700 tmpfs $SITE/state; mount -t tmpfs tmpfs /run; mkdir /run/sshd";
     let Some(site) = inside(Site::builder().hosts(1), script) else { return };
     let found = place(&site, &[]);
     assert!(found.starts_with("/run/luthier-"), "{found}");
@@ -48,7 +48,7 @@ fn a_place_that_may_hold_no_programs_is_passed_over() {
 
 #[test]
 fn a_full_disk_is_passed_over_after_it_was_tried() {
-    let script = "mount -t tmpfs -o size=200k,mode=700 tmpfs $SITE/state; mount -t tmpfs tmpfs /run";
+    let script = "mount -t tmpfs -o size=200k,mode=700 tmpfs $SITE/state; mount -t tmpfs tmpfs /run; mkdir /run/sshd";
     let Some(site) = inside(Site::builder().hosts(1), script) else { return };
     let found = place(&site, &[]);
     assert!(found.starts_with("/run/luthier-"), "{found}");
@@ -170,7 +170,8 @@ fn a_damaged_agent_in_the_cache_is_replaced() {
 
 #[test]
 fn a_damaged_agent_behind_sudo_is_replaced() {
-    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    // Root's state lies elsewhere than that of the user who logs in.
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).force_command(HOMELY).start() else { return };
     place(&site, &["-b"]);
     let folder = site.folder().join("state-root/agent");
     let agent = std::fs::read_dir(&folder).expect("root's cache").flatten().next().expect("an agent").path();

@@ -41,6 +41,11 @@ pub(super) async fn log_in(
         }
         other => other,
     };
+    // A password is not sent before the host has said that it takes one.
+    let is_unknown = login.remaining.is_none() && !login.handle.is_closed();
+    if password.is_some() && is_unknown && login.none().await? {
+        return Ok(());
+    }
     if let Some(password) = password
         && (login.password(password).await? || login.interactive(password).await?)
     {
