@@ -114,7 +114,10 @@ fn a_certificate_file_of_the_configuration_logs_in() {
     sign(&site, &key, "+1h");
     let elsewhere = site.folder().join("elsewhere.pub");
     std::fs::rename(site.folder().join("id-cert.pub"), &elsewhere).expect("move it");
-    configure(&site, &format!("Host 127.*\n IdentityFile {}\n CertificateFile {}\n", key.display(), elsewhere.display()));
+    configure(
+        &site,
+        &format!("Host 127.*\n IdentityFile {}\n CertificateFile {}\n", key.display(), elsewhere.display()),
+    );
     ping(&site, &site.luthier()).exits(0);
     std::fs::write(&elsewhere, "nonsense\n").expect("spoil it");
     let complaint = ping(&site, &site.luthier()).exits(4).complaint("h1");
@@ -207,7 +210,8 @@ fn a_host_certificate_of_a_trusted_authority_stands_for_the_key() {
     let authority = site.another_key("host-ca", "");
     let names: Vec<String> = site.hosts().iter().map(|host| host.address.clone()).collect();
     let key = text(&site.folder().join("host_key.pub"));
-    let sign = |names: &str| tool("ssh-keygen", &["-q", "-h", "-s", &text(&authority), "-I", "host", "-n", names, &key]);
+    let sign =
+        |names: &str| tool("ssh-keygen", &["-q", "-h", "-s", &text(&authority), "-I", "host", "-n", names, &key]);
     sign(&names.join(","));
     site.restart();
     let public = std::fs::read_to_string(authority.with_extension("pub")).expect("the authority's public half");

@@ -7,7 +7,8 @@ use luthier_tests::{missing, skip};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const WHERE: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: where\n      shell: readlink /proc/$PPID/exe\n";
+const WHERE: &str =
+    "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: where\n      shell: readlink /proc/$PPID/exe\n";
 
 /// Runs a task; the agent's path on the first host.
 fn place(site: &Site, arguments: &[&str]) -> String {
@@ -191,7 +192,8 @@ fn a_host_without_gzip_gets_the_agent_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
     for name in ["sh", "uname", "head", "mkdir", "chmod", "rm", "cat", "id", "readlink"] {
-        let found = ["/usr/bin", "/bin"].map(|place| Path::new(place).join(name)).into_iter().find(|path| path.exists());
+        let found =
+            ["/usr/bin", "/bin"].map(|place| Path::new(place).join(name)).into_iter().find(|path| path.exists());
         std::os::unix::fs::symlink(found.expect("a usual program"), folder.path().join(name)).expect("a link");
     }
     let command = command.replace('%', &folder.path().display().to_string());

@@ -30,7 +30,16 @@ pub(super) async fn log_in(
     password: Option<&Secret>,
     door: &Door,
 ) -> Result<(), SessionError> {
-    let mut login = Login { handle, settings, route, tried: Vec::new(), notes: Vec::new(), remaining: None, rsa: None, offered: Vec::new() };
+    let mut login = Login {
+        handle,
+        settings,
+        route,
+        tried: Vec::new(),
+        notes: Vec::new(),
+        remaining: None,
+        rsa: None,
+        offered: Vec::new(),
+    };
     if login.keys().await? {
         return Ok(());
     }
@@ -239,8 +248,7 @@ impl Login<'_> {
             }
         }
         // An agent that holds a key and its certificate shows the key twice: each attempt counts at the host.
-        if self.offered.iter().any(|known| known.key_data() == public.key_data())
-            || !self.offers(MethodKind::PublicKey)
+        if self.offered.iter().any(|known| known.key_data() == public.key_data()) || !self.offers(MethodKind::PublicKey)
         {
             return Ok(false);
         }

@@ -112,7 +112,9 @@ pub enum SessionError {
         seconds: u64,
     },
     /// There is no agent for the host's architecture.
-    #[error("no agent for architecture {arch}; there is one for {known}. Build one (RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build -p luthier-agent --profile agent --target {arch}-unknown-linux-gnu), name it luthier-agent-{arch} and give its folder by --agent-dir")]
+    #[error(
+        "no agent for architecture {arch}; there is one for {known}. Build one (RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build -p luthier-agent --profile agent --target {arch}-unknown-linux-gnu), name it luthier-agent-{arch} and give its folder by --agent-dir"
+    )]
     NoAgent {
         /// As the host's `uname -m` says it.
         arch: String,

@@ -61,7 +61,9 @@ fn policy(settings: &Settings, target: &Target) -> Option<HostKeyPolicy> {
 fn warnings(settings: &Settings, target: &Target) -> Vec<String> {
     let mut all = Vec::new();
     if target.password.is_some() {
-        all.push("the password is not given to the ssh program, which may not ask for one: use `connection: ssh`".into());
+        all.push(
+            "the password is not given to the ssh program, which may not ask for one: use `connection: ssh`".into(),
+        );
     }
     if policy(settings, target) == Some(HostKeyPolicy::Any) {
         all.push(format!("{}: host keys are not checked", target.address));
