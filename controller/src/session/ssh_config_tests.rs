@@ -1,5 +1,5 @@
 //! OpenSSH client configuration files.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::super::HostKeyPolicy;
 use super::*;
