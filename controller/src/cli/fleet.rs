@@ -99,7 +99,9 @@ impl Fleet {
         if let Some(seconds) = options.timeout.or(self.config.timeout) {
             settings.deadlines.connect = Duration::from_secs(seconds);
         }
-        if self.config.host_key_checking == Some(false) {
+        if options.accept_new_host_keys || self.config.accept_new_host_keys == Some(true) {
+            settings.host_keys = Some(HostKeyPolicy::AcceptNew);
+        } else if self.config.host_key_checking == Some(false) {
             globals.warn("host_key_checking is off: any host key is taken");
             settings.host_keys = Some(HostKeyPolicy::Any);
         }
@@ -123,12 +125,15 @@ impl Fleet {
 
     /// `-b` and its kin, from the command line and the configuration.
     pub fn escalation(&self, globals: &Globals) -> Result<Escalation, CliError> {
-        let options = &globals.options;
-        let password = if options.ask_become_pass { Some(secrets::ask(globals, "BECOME password: ")?) } else { None };
+        let (options, config) = (&globals.options, &self.config);
+        let asks = options.ask_become_pass || config.become_ask_pass == Some(true);
+        let password = if asks { Some(secrets::ask(globals, "BECOME password: ")?) } else { None };
         Ok(Escalation {
-            enabled: options.r#become,
-            user: options.become_user.clone(),
-            method: options.become_method.clone(),
+            enabled: options.r#become || config.r#become == Some(true),
+            user: options.become_user.clone().or_else(|| config.become_user.clone()),
+            method: options.become_method.clone().or_else(|| config.become_method.clone()),
+            program: config.become_exe.clone(),
+            flags: config.become_flags.clone(),
             password,
         })
     }

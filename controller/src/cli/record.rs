@@ -62,6 +62,7 @@ fn hosts(run: &Run) -> Vec<RunHost> {
                 host: HostName::from(name),
                 connection: match target.connection {
                     ConnectionKind::Ssh => "ssh".into(),
+                    ConnectionKind::OpenSsh => "openssh".into(),
                     ConnectionKind::Local => "local".into(),
                 },
                 address: target.address.clone(),

@@ -92,7 +92,11 @@ fn target(row: &RunHost) -> Target {
         port: row.port,
         user: row.user.clone(),
         private_keys: row.private_key.iter().map(PathBuf::from).collect(),
-        connection: if row.connection == "local" { ConnectionKind::Local } else { ConnectionKind::Ssh },
+        connection: match row.connection.as_str() {
+            "local" => ConnectionKind::Local,
+            "openssh" => ConnectionKind::OpenSsh,
+            _ => ConnectionKind::Ssh,
+        },
         agent_path: row.agent_path.clone(),
         ssh_args,
         ..Target::new(row.host.clone())

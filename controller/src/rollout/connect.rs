@@ -203,15 +203,20 @@ pub fn escalate(
     }
     let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
     let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
-    let program = variable(&["ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
-    let flags = variable(&["ansible_become_flags"])?.or(keyword(&keywords.become_flags)?).map(|value| text(&value));
-    let password =
-        variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
+    // Each method has names of its own for the same variables, too.
+    let own_name = |name: &str| format!("ansible_{method}_{name}");
+    let program = variable(&["ansible_become_exe", &own_name("exe")])?.or(keyword(&keywords.become_exe)?);
+    let flags = variable(&["ansible_become_flags", &own_name("flags")])?.or(keyword(&keywords.become_flags)?);
+    let flags = flags.map(|value| text(&value)).or_else(|| options.flags.clone()).unwrap_or_default();
+    let flags = shlex::split(&flags)
+        .ok_or_else(|| ConnectError::Input(format!("become_flags: a quote is not closed in `{flags}`")))?;
+    let names = ["ansible_become_password", "ansible_become_pass", &own_name("pass"), &own_name("password")];
+    let password = variable(&names)?;
     Ok(Some(StartChild {
         identity: Identity { user, method: method.clone() },
         password: password.map(|value| text(&value)).or_else(|| options.password.clone()),
-        flags: flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
-        program: choose(program, &None, &method),
+        flags,
+        program: choose(program, &options.program, &method),
         agent_path: target.agent_path.clone(),
     }))
 }

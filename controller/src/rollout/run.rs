@@ -47,7 +47,7 @@ pub struct Options {
     pub live: bool,
 }
 
-/// Becoming another user, from the command line.
+/// Becoming another user, from the command line and the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Escalation {
     /// `-b`.
@@ -56,6 +56,10 @@ pub struct Escalation {
     pub user: Option<String>,
     /// `--become-method`.
     pub method: Option<String>,
+    /// The become program, where the configuration names one.
+    pub program: Option<String>,
+    /// Its flags, where the configuration has some.
+    pub flags: Option<String>,
     /// `-K`, asked for once.
     pub password: Option<String>,
 }

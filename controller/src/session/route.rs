@@ -387,7 +387,10 @@ impl<'a> Words<'a> {
                     Some('k') => out.push_str(self.alias.unwrap_or(self.given)),
                     Some('d') => out.push_str(&self.settings.home.to_string_lossy()),
                     Some('%') => out.push('%'),
-                    Some(other) => out.extend(['%', other]),
+                    Some(other) => match super::ssh_tokens::local(other) {
+                        Some(word) => out.push_str(&word),
+                        None => out.extend(['%', other]),
+                    },
                     None => out.push('%'),
                 },
                 '$' if letters.as_str().starts_with('{') && letters.as_str().contains('}') => {

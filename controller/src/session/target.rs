@@ -14,6 +14,8 @@ pub enum ConnectionKind {
     /// Over SSH.
     #[default]
     Ssh,
+    /// Over SSH, by the `ssh` program.
+    OpenSsh,
     /// A child process on this machine.
     Local,
 }
@@ -37,6 +39,8 @@ pub struct Target {
     pub connection: ConnectionKind,
     /// Folder on the host where the operator wants agents to be kept.
     pub agent_path: Option<String>,
+    /// The `ssh` program, where it is another than the one in `PATH`.
+    pub ssh_program: Option<String>,
     /// OpenSSH command-line options.
     pub ssh_args: Arguments,
     /// Deadline for connecting, if the inventory says one.
@@ -56,7 +60,7 @@ pub struct Defaults {
     pub password: Option<Secret>,
     /// Key file.
     pub private_key: Option<PathBuf>,
-    /// Connection word (`ssh`, `local`).
+    /// Connection word (`ssh`, `openssh`, `local`).
     pub connection: Option<String>,
     /// Check host keys.
     pub host_key_checking: Option<bool>,
@@ -84,6 +88,7 @@ impl Target {
             private_keys: Vec::new(),
             connection: ConnectionKind::Ssh,
             agent_path: None,
+            ssh_program: None,
             ssh_args: Arguments::default(),
             connect_timeout: None,
             host_key_checking: None,
@@ -105,6 +110,7 @@ impl Target {
         "ansible_private_key_file",
         "ansible_ssh_private_key_file",
         "ansible_ssh_args",
+        "ansible_ssh_executable",
         "ansible_ssh_common_args",
         "ansible_ssh_extra_args",
         "luthier_agent_path",
@@ -142,6 +148,7 @@ impl Target {
             private_keys: key.into_iter().collect(),
             connection,
             agent_path: vars.text(&["luthier_agent_path"])?.or_else(|| defaults.agent_path.clone()),
+            ssh_program: vars.text(&["ansible_ssh_executable"])?,
             ssh_args,
             connect_timeout: vars.seconds(&["ansible_ssh_timeout", "ansible_timeout"])?.or(defaults.connect_timeout),
             host_key_checking: vars
@@ -160,9 +167,10 @@ fn connection_kind(host: &HostName, word: &str) -> Result<ConnectionKind, Sessio
     let short = word.rsplit('.').next().unwrap_or(word);
     match short {
         "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "libssh" => Ok(ConnectionKind::Ssh),
+        "openssh" => Ok(ConnectionKind::OpenSsh),
         "local" => Ok(ConnectionKind::Local),
         _ => Err(SessionError::Input(format!(
-            "{host}: ansible_connection is `{word}`; known are ssh (also smart, paramiko, libssh) and local"
+            "{host}: ansible_connection is `{word}`; known are ssh (also smart, paramiko, libssh), openssh and local"
         ))),
     }
 }
@@ -286,7 +294,7 @@ mod tests {
             (json!({"ansible_user": ["a"]}), "web1: ansible_user: text expected, found a list or mapping"),
             (
                 json!({"ansible_connection": "winrm"}),
-                "web1: ansible_connection is `winrm`; known are ssh (also smart, paramiko, libssh) and local",
+                "web1: ansible_connection is `winrm`; known are ssh (also smart, paramiko, libssh), openssh and local",
             ),
             (
                 json!({"ansible_ssh_extra_args": "-o Colour=red"}),

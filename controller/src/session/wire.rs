@@ -4,7 +4,7 @@
 //! ends its session and nobody else's.
 
 use super::content::{self, ContentSource};
-use super::line::{Heard, Line, LineReader, LineWriter};
+use super::line::{Heard, Line, LineReader, LineWriter, SSH_FAILED};
 use super::open::{Listener, Notice};
 use super::{SessionError, Settings, escaped};
 use luthier_protocol::frame::{Decoder, encode};
@@ -245,6 +245,7 @@ impl Tail {
     /// The agent is gone: how, in words.
     fn gone(&self) -> SessionError {
         let how = match &self.status {
+            Some(text) if text == SSH_FAILED => "ssh ended".to_owned(),
             Some(text) => format!("the agent ended ({text})"),
             None => CLOSED.to_owned(),
         };
