@@ -12,6 +12,7 @@ mod flags;
 pub mod glob;
 pub mod hashes;
 mod install;
+pub mod job;
 pub mod log;
 pub mod paths;
 mod planned;

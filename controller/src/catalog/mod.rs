@@ -2,6 +2,7 @@
 
 mod controller_modules;
 mod entry;
+mod host_actions;
 mod params;
 mod reference;
 

@@ -5,6 +5,7 @@
 mod args;
 mod keywords;
 mod play;
+mod prompts;
 mod reader;
 mod role;
 mod task;
@@ -14,4 +15,4 @@ pub use keywords::Keywords;
 pub use reader::{Reader, Reading, RenderName, RoleUse, Settings};
 pub use role::{Parts, magic as role_variables};
 pub use task::ad_hoc;
-pub use types::{Args, Block, Import, Loop, LoopControl, Play, Playbook, Role, Step, Strategy, Task, Written};
+pub use types::{Args, Block, Import, Loop, LoopControl, Play, Playbook, Prompt, Role, Step, Strategy, Task, Written};

@@ -11,7 +11,7 @@ use crate::session::{ContentSource, Pending, Session, SessionError};
 use crate::template::{Place, Scope};
 use crate::yaml::Value;
 use luthier_protocol::Map;
-use luthier_protocol::task::{Content, INLINE_CONTENT, Revert, TaskRequest};
+use luthier_protocol::task::{Content, INLINE_CONTENT, Job, Revert, TaskRequest};
 use std::collections::BTreeMap;
 
 /// A request on its way.
@@ -20,6 +20,8 @@ pub struct Sent {
     pub seq: u64,
     /// The answer to come.
     pub pending: Pending,
+    /// The host it was sent to.
+    pub host: String,
     /// The session it was sent on.
     pub session: Session,
     /// A failure drops what was sent behind it.
@@ -49,14 +51,18 @@ pub async fn send(
     place: &Place,
     diff: bool,
     delegate: Option<String>,
+    job: Option<&Job>,
 ) -> Progress {
     let drafts = match content::prepare(walker, task, params, scope, place) {
         Ok(drafts) => drafts,
         Err(message) => return Progress::Done(Outcome::failed(message)),
     };
     let mut sent = Vec::new();
+    if job.is_some() && drafts.len() > 1 {
+        return Progress::Done(Outcome::failed("a folder cannot be copied under async"));
+    }
     for draft in drafts {
-        match send_one(walker, task, draft, scope, place, diff, delegate.as_deref()).await {
+        match send_one(walker, task, draft, scope, place, diff, delegate.as_deref(), job).await {
             Ok(one) => sent.push(one),
             Err(outcome) => return Progress::Done(*outcome),
         }
@@ -82,16 +88,14 @@ async fn send_one(
     place: &Place,
     diff: bool,
     delegate: Option<&str>,
+    job: Option<&Job>,
 ) -> Result<Sent, Box<Outcome>> {
     let failed = |message: String| Box::new(Outcome::failed(message));
     let who = delegate.unwrap_or(&walker.host).to_owned();
     let opened = connect::session(walker, task, &who, delegate.is_some(), scope, place).await;
     let (session, identity) = opened.map_err(|error| Box::new(error.outcome()))?;
     let memory = walker.run.memory(&who);
-    let check = match &task.keywords.check_mode {
-        Some(_) => flags::truth(walker, &task.keywords.check_mode, scope, place).map_err(failed)?,
-        None => walker.run.options.check,
-    };
+    let check = flags::check(walker, task, scope, place).map_err(failed)?;
     let seq = memory.next_seq();
     let content = draft.content.as_ref().map(wire_content).transpose().map_err(failed)?;
     let offered = matches!(content, Some(Content::Offered { .. }));
@@ -110,6 +114,7 @@ async fn send_one(
         // What must not be shown must not be streamed either.
         live: walker.run.options.live && task.keywords.no_log.is_none(),
         revert: revert(walker, task, scope, place).map_err(failed)?,
+        job: job.cloned(),
     };
     let stops = request.stop_on_failure;
     let content = draft.content.filter(|_| offered);
@@ -117,7 +122,7 @@ async fn send_one(
         walker.run.name_task(&who, seq, task.bare_name());
     }
     let pending = session.submit(request, content).await.map_err(|error| Box::new(lost(&error)))?;
-    Ok(Sent { seq, pending, session, stops, extra: draft.extra })
+    Ok(Sent { seq, pending, host: who, session, stops, extra: draft.extra })
 }
 
 /// Content as it goes into the request: small content itself, larger by its hash.
@@ -180,7 +185,8 @@ fn lost(error: &SessionError) -> Outcome {
     if error.is_unreachable() { Outcome::unreachable(error.to_string()) } else { Outcome::failed(error.to_string()) }
 }
 
-fn environment(
+/// The environment variables of a task.
+pub fn environment(
     walker: &HostRun,
     task: &PlannedTask,
     scope: &Scope,
@@ -250,7 +256,7 @@ pub async fn answer(walker: &HostRun, sent: Sent) -> Outcome {
             outcome
         }
         Err(error) => {
-            connect::forget(walker).await;
+            connect::forget_host(&walker.run, &sent.host).await;
             lost(&error)
         }
     }

@@ -5,13 +5,15 @@ use super::host::{Flow, HostRun};
 use super::outcome::Outcome;
 use super::remote::{self, Sent};
 use super::run::text;
-use super::{flags, looping, params, scope};
+use super::errand::Errand;
+use super::{flags, jobs, looping, params, scope};
 use crate::catalog::Side;
 use crate::event::Event;
 use crate::plan::PlannedTask;
 use crate::playbook::Import;
 use crate::template::{Entry, Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
+use luthier_protocol::task::Job;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -387,10 +389,26 @@ impl HostRun {
             None => None,
         };
         started.delegate.clone_from(&delegate);
+        let apart = match jobs::wanted(self, task, scope, place) {
+            Ok(apart) => apart,
+            Err(message) => return Progress::Done(Outcome::failed(message)),
+        };
         if task.entry.side == Side::Controller {
-            return Progress::Done(actions::run(self, task, rendered, scope, place).await);
+            if apart.is_some() {
+                let message = format!("`{}` does not support async", task.entry.spec.name);
+                return Progress::Done(Outcome::failed(message));
+            }
+            return Progress::Done(actions::run(self, task, rendered, scope, place, delegate.as_deref()).await);
         }
-        remote::send(self, task, rendered, scope, place, started.diff, delegate).await
+        let job = apart.as_ref().map(|apart| Job { id: jobs::name(), limit_s: apart.limit });
+        let sent = remote::send(self, task, rendered, scope, place, started.diff, delegate.clone(), job.as_ref()).await;
+        match (job, apart) {
+            (Some(job), Some(apart)) => {
+                let errand = Errand::new(self, task, delegate.as_deref(), scope, place);
+                Progress::Done(jobs::run(self, sent, &job, &apart, &errand).await)
+            }
+            _ => sent,
+        }
     }
 
     /// `until`, `retries`, `delay`.
