@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 /// Every module of the controller.
 pub(super) fn all() -> impl Iterator<Item = Entry> {
-    [debug(), assert(), fail(), set_fact(), meta(), include_vars(), add_host(), group_by(), pause()]
+    [debug(), assert(), fail(), set_fact(), meta(), include_vars(), add_host(), group_by(), pause(), validate_argument_spec()]
         .into_iter()
         .chain(super::host_actions::all())
         .chain(statements())
@@ -195,6 +195,19 @@ fn group_by() -> ModuleSpec {
             default(param("parents", ParamKind::List, "Groups the new one belongs to."), "all"),
         ],
         "- group_by:\n    key: \"vendor_{{ ansible_facts.system_vendor }}\"\n",
+    )
+}
+
+fn validate_argument_spec() -> ModuleSpec {
+    module(
+        "validate_argument_spec",
+        "Check variables against a role's `argument_specs`.",
+        vec![
+            required(param("argument_spec", ParamKind::Dict, "Options by name, as in `meta/argument_specs.yml`.")),
+            param("provided_arguments", ParamKind::Dict, "Values that go before variables of the same name."),
+            param("validate_args_context", ParamKind::Dict, "What is checked, for the result."),
+        ],
+        "- validate_argument_spec:\n    argument_spec:\n      pages: {type: int, required: true}\n",
     )
 }
 

@@ -7,5 +7,5 @@ mod params;
 mod reference;
 
 pub use entry::{Catalog, Entry, Side};
-pub use params::{ParamError, check, convert, spaced};
+pub use params::{ParamError, check, convert, converted, spaced};
 pub use reference::reference;

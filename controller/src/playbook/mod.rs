@@ -3,6 +3,7 @@
 //! Reading is pure but for the files it opens. Nothing is rendered here, and nothing of hosts is known.
 
 mod args;
+mod argument_specs;
 mod keywords;
 mod play;
 mod prompts;

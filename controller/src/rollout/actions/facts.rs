@@ -2,6 +2,7 @@
 
 use crate::plan::PlannedTask;
 use crate::rollout::host::HostRun;
+use crate::rollout::memory::HostMemory;
 use crate::rollout::outcome::Outcome;
 use crate::rollout::vars_files;
 use crate::template::{Place, Scope};
@@ -9,16 +10,12 @@ use crate::yaml::{Key, Value, ValueMap};
 use luthier_protocol::{Map, Value as Json};
 use std::path::{Path, PathBuf};
 
-/// Any name.
-pub fn set(walker: &HostRun, mut params: Map) -> Outcome {
+/// Any name, for the host of this memory.
+pub fn set(memory: &HostMemory, mut params: Map) -> Outcome {
     let is_fact = params.shift_remove("cacheable").and_then(|value| value.as_bool()).unwrap_or(false);
     if params.is_empty() {
         return Outcome::failed("set_fact needs at least one name and value");
     }
-    let memory = match &walker.fact_target {
-        Some(host) => walker.run.memory(host),
-        None => walker.memory.clone(),
-    };
     for (name, value) in &params {
         if !is_name(name) {
             return Outcome::failed(format!("`{name}` cannot name a variable: letters, digits and _ only"));

@@ -1,5 +1,6 @@
 //! Modules the controller carries out itself.
 
+mod argument_spec;
 mod asserting;
 mod debug;
 mod facts;
@@ -15,7 +16,7 @@ pub mod meta;
 
 use super::errand::Errand;
 use super::host::HostRun;
-use super::jobs;
+use super::{flags, jobs};
 use super::outcome::Outcome;
 use crate::plan::PlannedTask;
 use crate::template::{Place, Scope};
@@ -35,11 +36,16 @@ pub async fn run(
         "debug" => debug::run(walker, &params, scope, place),
         "assert" => asserting::run(walker, &params, scope, place),
         "fail" => asserting::fail(&params),
-        "set_fact" => facts::set(walker, params),
+        "set_fact" => match flags::truth(walker, &task.keywords.delegate_facts, scope, place) {
+            Ok(true) => facts::set(&walker.run.memory(&errand.host), params),
+            Ok(false) => facts::set(&walker.memory, params),
+            Err(message) => Outcome::failed(message),
+        },
         "include_vars" => facts::include(walker, task, &params, scope, place),
         "add_host" => grow::add_host(walker, params),
         "group_by" => grow::group_by(walker, &params),
         "pause" => pause::run(walker, task, &params, scope, place).await,
+        "validate_argument_spec" => argument_spec::run(walker, &params, scope, place),
         "set_stats" => stats::run(&params),
         "fetch" => fetch::run(walker, &params, &errand).await,
         "async_status" => jobs::status(walker, &params, &errand).await,
