@@ -51,7 +51,7 @@ fn a_script_is_sent_run_and_removed() {
     fs::create_dir_all(site.folder().join("roles/probe/tasks")).expect("a role");
     let text = format!("{big}echo \"$1 $#\"; pwd; ls \"$0\"; touch \"$2\"\n");
     fs::write(site.folder().join("roles/probe/files/my probe.sh"), text).expect("a script");
-    let made = site.host(0).root.join("made");
+    let made = site.host(1).root.join("made");
     let tasks = format!(
         "- name: s\n  script: \"'my probe.sh' 'a b' {0}\"\n  args: {{chdir: /tmp, creates: {0}}}\n",
         made.display()
@@ -109,7 +109,10 @@ fn files_are_fetched_whatever_their_size() {
         assert_eq!(version, fs::read("/proc/version").expect("it is there"));
         assert_eq!(outcome.result(&host.name, "none")["status"], "failed");
         assert_eq!(outcome.result(&host.name, "soft")["status"], "ok");
-        outcome.result(&host.name, "folder")["result"]["msg"].as_str().filter(|msg| msg.contains("directory")).expect("said");
+        outcome.result(&host.name, "folder")["result"]["msg"]
+            .as_str()
+            .filter(|msg| msg.contains("directory"))
+            .expect("said");
     }
     let again = run(&site, tasks, &[]);
     assert_eq!(again.result("h1", "f")["status"], "ok");
@@ -149,7 +152,7 @@ fn a_polled_job_ends_as_its_task() {
 #[test]
 fn a_job_survives_the_session_and_is_found_again() {
     let Some(site) = site(1) else { return };
-    let go = site.host(0).root.join("go");
+    let go = site.host(1).root.join("go");
     let start = format!(
         "    - {{name: job, shell: 'while [ ! -e {0} ]; do sleep 0.1; done; echo late', async: 600, poll: 0}}\n",
         go.display()
@@ -195,6 +198,18 @@ fn a_connection_is_waited_for_and_reset() {
 }
 
 #[test]
+fn actions_of_the_controller_have_a_time_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let luthier = local(folder.path(), PAIR);
+    let play = folder.path().join("play.yml");
+    let tasks = "    - {name: late, wait_for_connection: {delay: 600}, timeout: 1, debugger: on_failed}\n";
+    fs::write(&play, format!("{HEAD}{tasks}")).expect("a play");
+    let outcome = luthier.run(&play, &[]);
+    outcome.exits(2).says("there is no debugger");
+    assert!(outcome.complaint("a").starts_with("timed out"), "{}", outcome.text());
+}
+
+#[test]
 fn reboot_never_restarts_the_controller() {
     let folder = tempfile::tempdir().expect("a folder");
     let luthier = local(folder.path(), PAIR);
@@ -210,7 +225,7 @@ fn reboot_never_restarts_the_controller() {
 #[test]
 fn a_reboot_is_believed_only_with_another_boot() {
     let Some(site) = site(1) else { return };
-    let tasks = "    - {name: r, reboot: {reboot_command: /bin/true, reboot_timeout: 3}}\n";
+    let tasks = "    - {name: r, reboot: {reboot_command: /bin/true, reboot_timeout: 20}}\n";
     let check = run(&site, tasks, &["--check"]);
     check.exits(0);
     assert_eq!(check.result("h1", "r")["status"], "changed");
@@ -336,7 +351,11 @@ fn an_imported_playbook_has_the_variables_beside_it() {
     fs::create_dir_all(folder.path().join("group_vars")).expect("a folder");
     fs::write(folder.path().join("group_vars/all.yml"), "place: top\n").expect("variables");
     fs::write(folder.path().join("other/group_vars/all.yml"), "place: other\n").expect("variables");
-    let say = |name: &str| format!("- hosts: all\n  gather_facts: false\n  tasks:\n    - {{name: {name}, debug: {{msg: '{{{{ place }}}}'}}}}\n");
+    let say = |name: &str| {
+        format!(
+            "- hosts: all\n  gather_facts: false\n  tasks:\n    - {{name: {name}, debug: {{msg: '{{{{ place }}}}'}}}}\n"
+        )
+    };
     fs::write(folder.path().join("other/play.yml"), say("inner")).expect("a play");
     let text = format!("{}- import_playbook: other/play.yml\n{}", say("first"), say("last"));
     fs::write(folder.path().join("play.yml"), text).expect("a play");
@@ -364,4 +383,34 @@ fn local_connections_and_delegation() {
     assert_eq!(outcome.result("h1", "env")["result"]["stdout"], "");
     assert_ne!(outcome.result("h1", "ssh")["result"]["stdout"], "");
     assert_eq!(outcome.result("h1", "seen")["result"]["msg"], "1 -");
+}
+
+#[test]
+fn a_role_says_what_its_parameters_must_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let luthier = local(folder.path(), "a ansible_connection=local\n");
+    let play = folder.path().join("play.yml");
+    for (name, text) in [
+        ("roles/pages/tasks/main.yml", "- {name: set, debug: {msg: '{{ pages }}'}}\n"),
+        (
+            "roles/pages/meta/argument_specs.yml",
+            "argument_specs:\n  main:\n    short_description: huge pages\n    options:\n      pages: {type: int, required: true, description: 'as {{ anything }}'}\n      size: {choices: [2M, 1G], default: 2M}\n",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    let uses = |vars: &str| format!("- hosts: all\n  gather_facts: false\n  roles: [{{role: pages{vars}}}]\n");
+    let name = "pages : Validating arguments against arg spec 'main' - huge pages";
+    fs::write(&play, uses(", pages: '12'")).expect("a play");
+    let fine = luthier.run(&play, &["--tags", "none"]);
+    fine.exits(0);
+    assert_eq!(fine.result("a", name)["status"], "ok");
+    fs::write(&play, uses(", size: 4K")).expect("a play");
+    let bad = luthier.run(&play, &[]);
+    bad.exits(2);
+    let said = bad.complaint("a");
+    assert!(said.contains("missing required arguments: pages"), "{said}");
+    assert!(said.contains("value of size must be one of: 2M, 1G, got: 4K"), "{said}");
 }

@@ -2,8 +2,8 @@
 
 use super::compare::{Written, describe, found, written};
 use super::error::{ChangeError, refused};
-use crate::host::setting::{choices, chosen};
 use crate::host::job::Script;
+use crate::host::setting::{choices, chosen};
 use crate::host::{Command, Finished, Host, Stop};
 use luthier_protocol::change::{Change, Meta, Resource, Run, State};
 use luthier_protocol::message::Stream;

@@ -37,7 +37,6 @@ static SPEC: ModuleSpec = Spec {
     one_of: &[Cow::Borrowed(texts!["_raw_params", "cmd"])],
     example: "- script: probe.sh --numa\n  args:\n    creates: /var/lib/probe.done\n",
     returns: RETURNS,
-    ..Spec::NONE
 }
 .end();
 

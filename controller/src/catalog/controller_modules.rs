@@ -6,17 +6,33 @@ use std::borrow::Cow;
 
 /// Every module of the controller.
 pub(super) fn all() -> impl Iterator<Item = Entry> {
-    [debug(), assert(), fail(), set_fact(), meta(), include_vars(), add_host(), group_by(), pause(), validate_argument_spec()]
-        .into_iter()
-        .chain(super::host_actions::all())
-        .chain(statements())
-        .map(|spec| {
-            let open = matches!(&*spec.name, "set_fact" | "add_host");
-            Entry { spec, side: Side::Controller, open }
-        })
+    [
+        debug(),
+        assert(),
+        fail(),
+        set_fact(),
+        meta(),
+        include_vars(),
+        add_host(),
+        group_by(),
+        pause(),
+        validate_argument_spec(),
+    ]
+    .into_iter()
+    .chain(super::host_actions::all())
+    .chain(statements())
+    .map(|spec| {
+        let open = matches!(&*spec.name, "set_fact" | "add_host");
+        Entry { spec, side: Side::Controller, open }
+    })
 }
 
-pub(super) fn module(name: &'static str, summary: &'static str, params: Vec<ParamSpec>, example: &'static str) -> ModuleSpec {
+pub(super) fn module(
+    name: &'static str,
+    summary: &'static str,
+    params: Vec<ParamSpec>,
+    example: &'static str,
+) -> ModuleSpec {
     ModuleSpec {
         name: name.into(),
         aliases: Cow::Owned(vec![Text::Owned(format!("ansible.builtin.{name}"))]),
@@ -149,7 +165,11 @@ fn include_vars() -> ModuleSpec {
                 param("name", ParamKind::Str, "Put them into this variable."),
                 default(param("depth", ParamKind::Int, "How deep to go into `dir`; 0 means all the way."), "0"),
                 param("files_matching", ParamKind::Str, "Regular expression for names in `dir`."),
-                param("ignore_files", ParamKind::List, "Names in `dir` to leave out: regular expressions for their end."),
+                param(
+                    "ignore_files",
+                    ParamKind::List,
+                    "Names in `dir` to leave out: regular expressions for their end.",
+                ),
                 default(param("extensions", ParamKind::List, "File name endings read in `dir`."), "[json, yaml, yml]"),
                 default(
                     param("ignore_unknown_extensions", ParamKind::Bool, "Pass over other endings in `dir`."),

@@ -76,7 +76,11 @@ fn reboot() -> ModuleSpec {
             ),
             param("msg", ParamKind::Str, "What users of the host are told."),
             param("test_command", ParamKind::Str, "Must succeed on the new boot; by default the agent must answer."),
-            param("boot_time_command", ParamKind::Str, "Prints what differs from boot to boot; by default the boot id."),
+            param(
+                "boot_time_command",
+                ParamKind::Str,
+                "Prints what differs from boot to boot; by default the boot id.",
+            ),
             param("reboot_command", ParamKind::Str, "Restarts the host; by default `shutdown -r`, or `reboot`."),
             default(
                 param("search_paths", ParamKind::List, "Folders in which the command is looked for."),

@@ -38,7 +38,8 @@ fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Di
     let named = ["src", "cmd", "_raw_params"].into_iter().find_map(|name| args.get(name));
     let Some(source) = named.filter(|_| !guarded && args.get("remote_src").is_none()) else { return };
     let Value::Str(text) = &source.value else { return };
-    let script = (&*planned.entry.spec.name == "script").then(|| shlex::split(text).unwrap_or_default().into_iter().next());
+    let script =
+        (&*planned.entry.spec.name == "script").then(|| shlex::split(text).unwrap_or_default().into_iter().next());
     let name = &match script {
         Some(None) => return,
         Some(Some(word)) => word,

@@ -5,8 +5,7 @@ use super::task::key_text;
 use super::types::Prompt;
 use crate::yaml::{Diagnostic, Node, NodeData, Value};
 
-const KEYS: &[&str] =
-    &["name", "prompt", "default", "private", "confirm", "encrypt", "salt", "salt_size", "unsafe"];
+const KEYS: &[&str] = &["name", "prompt", "default", "private", "confirm", "encrypt", "salt", "salt_size", "unsafe"];
 
 /// The prompts of a play.
 pub(super) fn read(node: &Node) -> Result<Vec<Prompt>, Diagnostic> {

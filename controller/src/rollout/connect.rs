@@ -55,10 +55,7 @@ pub async fn session(
 }
 
 /// The same for an errand.
-pub async fn session_for(
-    walker: &HostRun,
-    errand: &Errand<'_>,
-) -> Result<(Session, Option<Identity>), ConnectError> {
+pub async fn session_for(walker: &HostRun, errand: &Errand<'_>) -> Result<(Session, Option<Identity>), ConnectError> {
     let run = &walker.run;
     let Errand { task, host, scope, place, .. } = errand;
     let (own, mut target) = own_target(run, errand)?;

@@ -81,6 +81,7 @@ fn encrypt(run: &Run, value: &Value, scheme: &str, prompt: &Prompt, place: &Plac
     map.insert(Key::from("salt"), prompt.salt.as_deref().map_or(Value::Null, Value::from));
     let mut scope = Scope::new();
     scope.push(Arc::new(map));
-    let call = if prompt.salt.is_some() { "typed | password_hash(scheme, salt)" } else { "typed | password_hash(scheme)" };
+    let call =
+        if prompt.salt.is_some() { "typed | password_hash(scheme, salt)" } else { "typed | password_hash(scheme)" };
     run.engine.expression(call, &scope, place).map_err(|error| format!("vars_prompt {}: {error}", prompt.name))
 }

@@ -213,7 +213,7 @@ pub fn environment(
 }
 
 /// `timeout:` in milliseconds; 0 means none.
-fn deadline(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<u64>, String> {
+pub fn deadline(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<u64>, String> {
     let Some(written) = &task.keywords.timeout else { return Ok(None) };
     let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
     let seconds: f64 =

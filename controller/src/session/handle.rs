@@ -170,12 +170,7 @@ impl Session {
     }
 
     /// The answer to a question.
-    pub async fn ask(
-        &self,
-        seq: Seq,
-        question: Question,
-        identity: Option<Identity>,
-    ) -> Result<Told, SessionError> {
+    pub async fn ask(&self, seq: Seq, question: Question, identity: Option<Identity>) -> Result<Told, SessionError> {
         let answer = self.request(seq, Kind::Told, &ToAgent::Ask { seq, question, identity }, None).await?;
         match self.wait(answer).await? {
             Answer::Told(told) => Ok(told),

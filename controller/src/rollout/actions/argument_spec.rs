@@ -53,7 +53,8 @@ fn check(spec: &Map, given: &Map, parent: &str, errors: &mut Vec<String>) {
         let wanted = text("type").unwrap_or("str");
         let Some(value) = converted(wanted, value) else {
             let is = type_name(value);
-            errors.push(format!("argument '{name}' is of type {is}{found_in} and we were unable to convert to {wanted}"));
+            errors
+                .push(format!("argument '{name}' is of type {is}{found_in} and we were unable to convert to {wanted}"));
             continue;
         };
         check_choices(name, option, &value, &found_in, errors);
@@ -163,10 +164,7 @@ mod tests {
             "d": {"type": "dict", "options": {"inner": {"required": true, "type": "bool"}}},
         });
         assert_eq!(errors(spec.clone(), serde_json::json!({"a": 1, "n": "5", "c": "x", "l": [1, "2"]})), [""; 0]);
-        let all = errors(
-            spec,
-            serde_json::json!({"n": "five", "c": "z", "l": ["q"], "d": {"other": 1}}),
-        );
+        let all = errors(spec, serde_json::json!({"n": "five", "c": "z", "l": ["q"], "d": {"other": 1}}));
         assert_eq!(all.len(), 6, "{all:?}");
         assert!(all.iter().any(|error| error == "missing required arguments: a"));
         assert!(all.iter().any(|error| error == "missing required arguments: inner found in d"));

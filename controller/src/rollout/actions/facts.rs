@@ -120,7 +120,8 @@ fn folder(path: &Path, task: &PlannedTask, params: &Map) -> Result<Vec<PathBuf>,
         fancy_regex::Regex::new(text).map_err(|error| format!("`{text}` is no regular expression: {error}"))
     };
     let extensions = list("extensions");
-    let ignored: Vec<_> = list("ignore_files").iter().map(|text| pattern(&format!("{text}$"))).collect::<Result<_, _>>()?;
+    let ignored: Vec<_> =
+        list("ignore_files").iter().map(|text| pattern(&format!("{text}$"))).collect::<Result<_, _>>()?;
     let wanted = params.get("files_matching").and_then(Json::as_str).map(pattern).transpose()?;
     let passes_over = params.get("ignore_unknown_extensions").and_then(Json::as_bool).unwrap_or(false);
     let depth = params.get("depth").and_then(Json::as_u64).filter(|depth| *depth > 0).unwrap_or(u64::MAX);

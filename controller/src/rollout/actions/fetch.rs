@@ -1,6 +1,7 @@
 //! `fetch`: a file of the host, copied to the controller in pieces. Nothing a host says can lead out of `dest`.
 
 use crate::event::EventStatus;
+use crate::rollout::connect::ConnectError;
 use crate::rollout::errand::Errand;
 use crate::rollout::flags;
 use crate::rollout::host::HostRun;
@@ -105,7 +106,8 @@ fn target(dest: &str, host: &str, source: &str, is_flat: bool, base: Option<&Pat
         return Ok(tidy(&folder.join(host).join(source.trim_start_matches('/'))));
     }
     if folder.is_dir() && !dest.ends_with('/') {
-        let message = "dest is an existing directory, use a trailing slash if you want to fetch src into that directory";
+        let message =
+            "dest is an existing directory, use a trailing slash if you want to fetch src into that directory";
         return Err(message.to_owned());
     }
     if !dest.ends_with('/') {
@@ -184,26 +186,40 @@ async fn pull(
     let (mut sha1, mut md5) = (Sha1::new(), Md5::new());
     let mut offset = 0;
     loop {
-        let question = Question::Piece { path: path.to_owned(), offset, length: PIECE };
-        let told = tokio::select! {
-            told = errand.ask(walker, question) => told,
+        let pieces = tokio::select! {
+            pieces = pieces(walker, errand, path, offset) => pieces,
             () = walker.run.until_stopped() => return Err(Box::new(Outcome::failed("interrupted"))),
         };
-        let bytes = match told {
-            Ok(Told::Piece(bytes)) if bytes.len() as u64 <= PIECE => bytes,
-            Ok(_) => return Err(Box::new(Outcome::failed("the agent gave another answer than asked for"))),
-            Err(error) => return Err(Box::new(error.outcome())),
-        };
-        sha1.update(&bytes);
-        md5.update(&bytes);
-        offset += bytes.len() as u64;
-        if let Err(error) = part.file.write_all(&bytes) {
-            return Err(Box::new(Outcome::failed(format!("failed to write {}: {error}", part.path.display()))));
-        }
-        if (bytes.len() as u64) < PIECE {
-            return Ok((hex(&sha1.finalize()), hex(&md5.finalize()), part));
+        for told in pieces {
+            let bytes = match told {
+                Ok(Told::Piece(bytes)) if bytes.len() as u64 <= PIECE => bytes,
+                Ok(_) => return Err(Box::new(Outcome::failed("the agent gave another answer than asked for"))),
+                Err(error) => return Err(Box::new(error.outcome())),
+            };
+            sha1.update(&bytes);
+            md5.update(&bytes);
+            offset += bytes.len() as u64;
+            if let Err(error) = part.file.write_all(&bytes) {
+                return Err(Box::new(Outcome::failed(format!("failed to write {}: {error}", part.path.display()))));
+            }
+            if (bytes.len() as u64) < PIECE {
+                return Ok((hex(&sha1.finalize()), hex(&md5.finalize()), part));
+            }
         }
     }
+}
+
+/// The next pieces: one at the beginning, then several at once, so that a long way costs little.
+async fn pieces(walker: &HostRun, errand: &Errand<'_>, path: &str, offset: u64) -> Vec<Result<Told, ConnectError>> {
+    let piece = |number: u64| {
+        let question = Question::Piece { path: path.to_owned(), offset: offset + number * PIECE, length: PIECE };
+        errand.ask(walker, question)
+    };
+    if offset == 0 {
+        return vec![piece(0).await];
+    }
+    let (one, two, three, four) = tokio::join!(piece(0), piece(1), piece(2), piece(3));
+    vec![one, two, three, four]
 }
 
 /// A file under a temporary name beside its target; removed unless it is finished.

@@ -16,8 +16,8 @@ pub mod meta;
 
 use super::errand::Errand;
 use super::host::HostRun;
-use super::{flags, jobs};
 use super::outcome::Outcome;
+use super::{flags, jobs};
 use crate::plan::PlannedTask;
 use crate::template::{Place, Scope};
 use luthier_protocol::Map;

@@ -40,10 +40,7 @@ pub async fn run(walker: &HostRun, task: &PlannedTask, params: &Map, scope: &Sco
                 None => {}
             }
         }
-        None => walker.run.warn(
-            Some(&walker.host),
-            "Not waiting for response to prompt as stdin is not interactive",
-        ),
+        None => walker.run.warn(Some(&walker.host), "Not waiting for response to prompt as stdin is not interactive"),
     }
     let took = start.elapsed().as_secs_f64();
     let word = if unit > 1.0 { "minutes" } else { "seconds" };

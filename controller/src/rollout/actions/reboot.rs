@@ -157,12 +157,7 @@ async fn attempt(walker: &HostRun, errand: &Errand<'_>, look: &Look<'_>) -> Resu
     }
 }
 
-async fn has_changed(
-    walker: &HostRun,
-    wish: &Wish<'_>,
-    errand: &Errand<'_>,
-    before: &str,
-) -> Result<(), Missing> {
+async fn has_changed(walker: &HostRun, wish: &Wish<'_>, errand: &Errand<'_>, before: &str) -> Result<(), Missing> {
     // The old connection may be dead without saying so.
     errand.forget(walker).await;
     match boot(walker, wish, errand).await {
@@ -283,6 +278,7 @@ fn message(result: &Map) -> String {
 
 fn said(result: &TaskResult) -> String {
     let text = |key: &str| result.result.get(key).and_then(Json::as_str).unwrap_or_default().trim().to_owned();
-    let parts: Vec<String> = ["msg", "stdout", "stderr"].map(text).into_iter().filter(|part| !part.is_empty()).collect();
+    let parts: Vec<String> =
+        ["msg", "stdout", "stderr"].map(text).into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(", ")
 }
