@@ -7,7 +7,6 @@ use super::outcome::Outcome;
 use super::run::{Run, text};
 use super::{flags, scope};
 use crate::event::Event;
-use crate::plan::PlannedTask;
 use crate::playbook::{Keywords, Written};
 use crate::session::{self, ConnectionKind, Notice, Session, SessionError, Target};
 use crate::template::{Place, Scope};
@@ -41,20 +40,7 @@ impl ConnectError {
     }
 }
 
-/// The session of a host for a task, opened if need be, and the identity that carries the task out.
-pub async fn session(
-    walker: &HostRun,
-    task: &PlannedTask,
-    host: &str,
-    delegated: bool,
-    scope: &Scope,
-    place: &Place,
-) -> Result<(Session, Option<Identity>), ConnectError> {
-    let errand = Errand { task, host: host.to_owned(), delegated, scope, place, connect: None };
-    session_for(walker, &errand).await
-}
-
-/// The same for an errand.
+/// The session of an errand's host, opened if need be, and the identity that works there.
 pub async fn session_for(walker: &HostRun, errand: &Errand<'_>) -> Result<(Session, Option<Identity>), ConnectError> {
     let run = &walker.run;
     let Errand { task, host, scope, place, .. } = errand;

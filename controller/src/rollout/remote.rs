@@ -2,6 +2,7 @@
 
 use super::connect;
 use super::content;
+use super::errand::Errand;
 use super::host::HostRun;
 use super::outcome::Outcome;
 use super::start::{Item, Progress};
@@ -43,16 +44,8 @@ pub struct Draft {
 }
 
 /// Send a task to the host it is for.
-pub async fn send(
-    walker: &mut HostRun,
-    task: &PlannedTask,
-    params: Map,
-    scope: &Scope,
-    place: &Place,
-    diff: bool,
-    delegate: Option<String>,
-    job: Option<&Job>,
-) -> Progress {
+pub async fn send(walker: &mut HostRun, errand: &Errand<'_>, params: Map, diff: bool, job: Option<&Job>) -> Progress {
+    let Errand { task, scope, place, .. } = *errand;
     let drafts = match content::prepare(walker, task, params, scope, place) {
         Ok(drafts) => drafts,
         Err(message) => return Progress::Done(Outcome::failed(message)),
@@ -62,7 +55,7 @@ pub async fn send(
         return Progress::Done(Outcome::failed("a folder cannot be copied under async"));
     }
     for draft in drafts {
-        match send_one(walker, task, draft, scope, place, diff, delegate.as_deref(), job).await {
+        match send_one(walker, errand, draft, diff, job).await {
             Ok(one) => sent.push(one),
             Err(outcome) => return Progress::Done(*outcome),
         }
@@ -82,17 +75,15 @@ pub async fn send(
 
 async fn send_one(
     walker: &mut HostRun,
-    task: &PlannedTask,
+    errand: &Errand<'_>,
     draft: Draft,
-    scope: &Scope,
-    place: &Place,
     diff: bool,
-    delegate: Option<&str>,
     job: Option<&Job>,
 ) -> Result<Sent, Box<Outcome>> {
+    let Errand { task, scope, place, .. } = *errand;
     let failed = |message: String| Box::new(Outcome::failed(message));
-    let who = delegate.unwrap_or(&walker.host).to_owned();
-    let opened = connect::session(walker, task, &who, delegate.is_some(), scope, place).await;
+    let who = errand.host.clone();
+    let opened = connect::session_for(walker, errand).await;
     let (session, identity) = opened.map_err(|error| Box::new(error.outcome()))?;
     let memory = walker.run.memory(&who);
     let check = flags::check(walker, task, scope, place).map_err(failed)?;

@@ -416,12 +416,10 @@ impl HostRun {
             return Progress::Done(outcome);
         }
         let job = apart.as_ref().map(|apart| Job { id: jobs::name(), limit_s: apart.limit });
-        let sent = remote::send(self, task, rendered, scope, place, started.diff, delegate.clone(), job.as_ref()).await;
+        let errand = Errand::new(self, task, delegate.as_deref(), scope, place);
+        let sent = remote::send(self, &errand, rendered, started.diff, job.as_ref()).await;
         match (job, apart) {
-            (Some(job), Some(apart)) => {
-                let errand = Errand::new(self, task, delegate.as_deref(), scope, place);
-                Progress::Done(jobs::run(self, sent, &job, &apart, &errand).await)
-            }
+            (Some(job), Some(apart)) => Progress::Done(jobs::run(self, sent, &job, &apart, &errand).await),
             _ => sent,
         }
     }
