@@ -3,11 +3,12 @@
 use crate::catalog::catalogue;
 use crate::facts;
 use crate::host::Host;
-use crate::serve::{Options, serve};
+use crate::serve::{Options, carry_job, serve};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: luthier-agent serve --nonce N --hash H [--install PATH] [--root DIR] [--state DIR]
+       luthier-agent job --state DIR [--root DIR]
        luthier-agent facts [--root DIR] [--only KEY,KEY]
        luthier-agent catalogue
        luthier-agent version
@@ -24,6 +25,7 @@ pub fn carry_out(words: &[String]) -> u8 {
     let allowed: &[&str] = match command {
         "serve" => &["--nonce", "--hash", "--install", "--root", "--state"],
         "facts" => &["--root", "--only"],
+        "job" => &["--root", "--state"],
         _ => &[],
     };
     let Some(flags) = flags(&rest, allowed) else { return usage() };
@@ -51,6 +53,10 @@ pub fn carry_out(words: &[String]) -> u8 {
                 }
             }
         }
+        "job" => match path("--state") {
+            Some(state) => carry_job(&state, path("--root").as_deref()),
+            None => usage(),
+        },
         "catalogue" => json(&catalogue()),
         "version" => say(&mut io::stdout(), concat!(env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
         _ => usage(),

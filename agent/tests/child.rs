@@ -133,6 +133,7 @@ impl Agent {
             stop_on_failure: false,
             live: false,
             revert: Revert::Unsaid,
+            job: None,
         })));
     }
 

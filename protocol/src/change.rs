@@ -114,6 +114,9 @@ pub struct Run {
     /// Shell command that undoes it, run by `/bin/sh -c`.
     #[serde(default)]
     pub undo: Option<String>,
+    /// A program that is written to a private file while the command runs; its path is added to the arguments.
+    #[serde(default)]
+    pub script: Option<Bytes>,
 }
 
 /// When a change takes effect. The codes of the tunables' reference.

@@ -64,6 +64,15 @@ pub enum ToAgent {
         /// Whose journal.
         identity: Option<Identity>,
     },
+    /// Answer a question that changes nothing a journal knows of.
+    Ask {
+        /// Answered under this number.
+        seq: Seq,
+        /// What is asked.
+        question: Question,
+        /// Who is asked.
+        identity: Option<Identity>,
+    },
     /// Undo changes of a run.
     Undo {
         /// What to undo.
@@ -185,6 +194,13 @@ pub enum FromAgent {
         /// Oldest first.
         transactions: Vec<Transaction>,
     },
+    /// The answer to a question.
+    Told {
+        /// The request's number.
+        seq: Seq,
+        /// The answer.
+        told: Told,
+    },
     /// What became of undoing.
     Undo(UndoReport),
     /// A request could not be served at all.
@@ -201,6 +217,64 @@ pub enum FromAgent {
     },
     /// Last message after [`ToAgent::Bye`].
     Bye,
+}
+
+/// What a controller asks apart from tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// How far a job is (see [`crate::task::Job`]).
+    Job {
+        /// Its name.
+        id: String,
+        /// Forget it afterwards.
+        erase: bool,
+    },
+    /// What a file is, links followed, with its SHA-1.
+    File {
+        /// Its path; a leading `~` is a home.
+        path: String,
+    },
+    /// A piece of a file: fewer bytes than asked for only at its end.
+    Piece {
+        /// Its path as [`Told::File`] gave it.
+        path: String,
+        /// Where it begins.
+        offset: u64,
+        /// Bytes wanted, at most [`PIECE`].
+        length: u64,
+    },
+}
+
+/// Most bytes of a file in one answer.
+pub const PIECE: u64 = 512 * 1024;
+
+/// An answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    /// How far the job is.
+    Job {
+        /// Where its result is kept.
+        file: String,
+        /// The file's content; `None` where there is no such job.
+        #[serde(default)]
+        result: Option<Map>,
+    },
+    /// What the file is.
+    File {
+        /// Its path, absolute.
+        path: String,
+        /// Bytes; `None` where there is none.
+        #[serde(default)]
+        size: Option<u64>,
+        /// It is a directory.
+        #[serde(default)]
+        is_directory: bool,
+        /// SHA-1 of a regular file, lower-case hexadecimal.
+        #[serde(default)]
+        sha1: Option<String>,
+    },
+    /// The bytes.
+    Piece(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Output stream of a command.

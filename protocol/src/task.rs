@@ -50,6 +50,18 @@ pub struct TaskRequest {
     /// How to undo what the task does where the module cannot tell by itself.
     #[serde(default)]
     pub revert: Revert,
+    /// Do not wait for it: it is carried out by a process of its own that survives the session.
+    #[serde(default)]
+    pub job: Option<Job>,
+}
+
+/// A task that is carried out apart from the session (`async:`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name, chosen by the controller: letters, digits and dots, not beginning with a dot.
+    pub id: String,
+    /// It is killed after this many seconds.
+    pub limit_s: u64,
 }
 
 /// The value of a task's `revert:` key.

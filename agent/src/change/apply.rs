@@ -2,6 +2,7 @@
 
 use super::compare::{Written, describe, found, written};
 use super::error::{ChangeError, refused};
+use crate::host::job::Script;
 use crate::host::setting::{choices, chosen};
 use crate::host::{Command, Finished, Host, Stop};
 use luthier_protocol::change::{Change, Meta, Resource, Run, State};
@@ -57,8 +58,12 @@ pub(super) fn overtaken(host: &Host, change: &Change, error: ChangeError) -> Cha
 
 /// Run a command change.
 pub fn run(host: &Host, run: &Run, limits: &Limits<'_>, output: &mut dyn FnMut(Stream, &[u8])) -> io::Result<Finished> {
+    // It lies there as long as the command runs.
+    let script = run.script.as_ref().map(|bytes| Script::write(host, &bytes.0)).transpose()?;
+    let mut argv = run.argv.clone();
+    argv.extend(script.iter().map(|script| script.path().display().to_string()));
     let command = Command {
-        argv: &run.argv,
+        argv: &argv,
         chdir: run.chdir.as_deref(),
         stdin: run.stdin.as_ref().map(|bytes| bytes.0.as_slice()),
         environment: limits.environment,

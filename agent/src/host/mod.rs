@@ -14,6 +14,7 @@ pub mod glob;
 mod gzip;
 pub mod hashes;
 mod install;
+pub mod job;
 pub mod log;
 pub mod paths;
 mod planned;

@@ -21,8 +21,10 @@ mod pattern_translate;
 mod ping;
 mod placement;
 mod put;
+mod raw;
 mod replace;
 mod run_report;
+mod script;
 mod setting;
 mod setup;
 mod shell;
@@ -139,7 +141,9 @@ pub static ALL: &[&dyn Module] = &[
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
     &ping::Ping,
+    &raw::Raw,
     &replace::Replace,
+    &script::Script,
     &setup::Setup,
     &shell::Shell,
     &slurp::Slurp,

@@ -72,9 +72,10 @@ impl Relay {
             FromAgent::Result(result) => {
                 (result.seq, Some(!matches!(result.status, Status::Ok | Status::Changed | Status::Skipped)))
             }
-            FromAgent::Facts { seq, .. } | FromAgent::Journal { seq, .. } | FromAgent::Refused { seq, .. } => {
-                (*seq, Some(false))
-            }
+            FromAgent::Facts { seq, .. }
+            | FromAgent::Journal { seq, .. }
+            | FromAgent::Told { seq, .. }
+            | FromAgent::Refused { seq, .. } => (*seq, Some(false)),
             FromAgent::Undo(report) => (report.seq, Some(false)),
         };
         if self.expected.load(Ordering::SeqCst) != seq {

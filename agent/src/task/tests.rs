@@ -109,6 +109,7 @@ fn request(check: bool) -> TaskRequest {
         stop_on_failure: false,
         live: false,
         revert: Revert::Unsaid,
+        job: None,
     }
 }
 
@@ -132,7 +133,7 @@ fn run(line: &str, undo: Option<&str>) -> Change {
     Change {
         resource: Resource::Command(line.to_owned()),
         before: State::NotRun,
-        after: State::Run(Run { argv, chdir: None, stdin: None, undo: undo.map(str::to_owned) }),
+        after: State::Run(Run { argv, chdir: None, stdin: None, undo: undo.map(str::to_owned), script: None }),
         scope: Scope::Live,
         converges: false,
         revert: if undo.is_some() { Reversal::Yes } else { Reversal::No("no undo".to_owned()) },

@@ -6,9 +6,10 @@ use crate::event::{Event, Sink};
 use crate::inventory::{Inventory, LoadOptions, Loaded};
 use crate::plan::{Planner, Selection};
 use crate::playbook::{Reader, Settings as ReaderSettings};
-use crate::rollout::{Escalation, Options, Parts, Run};
+use crate::rollout::{Escalation, Options, Parts, Reload, Run};
 use crate::session::{self, Defaults, HostKeyPolicy, Secret};
 use crate::template::{Engine, EngineOptions, Place, Scope};
+use crate::vault::Secrets;
 use crate::yaml::{Value, ValueMap};
 use luthier_protocol::name::RunId;
 use std::io::IsTerminal;
@@ -28,6 +29,8 @@ pub struct Fleet {
     pub extra: Arc<ValueMap>,
     /// Folder of the playbook, or this one.
     pub base: PathBuf,
+    sources: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Fleet {
@@ -44,7 +47,7 @@ impl Fleet {
             given => given.to_vec(),
         };
         let vault = secrets::vault_secrets(globals, config.vault_password_file.as_slice())?;
-        let secrets = vault.clone();
+        let (secrets, kept) = (vault.clone(), vault.clone());
         let options = LoadOptions { secrets: vault, ..LoadOptions::default() };
         let Loaded { mut inventory, warnings } = Inventory::load(&sources, &options)?;
         globals.tell(&warnings);
@@ -57,6 +60,8 @@ impl Fleet {
             engine: Arc::new(Engine::new(EngineOptions { secrets, ..EngineOptions::default() })),
             extra,
             base,
+            sources,
+            secrets: kept,
         })
     }
 
@@ -163,8 +168,21 @@ impl Fleet {
             sink,
             forks,
             base: self.base,
+            asker: secrets::asker(globals),
+            reload: reload(self.sources, self.secrets),
         })))
     }
+}
+
+/// Reads the same inventory again.
+fn reload(sources: Vec<String>, secrets: Secrets) -> Reload {
+    Box::new(move || {
+        let options = LoadOptions { secrets: secrets.clone(), ..LoadOptions::default() };
+        let loaded = Inventory::load(&sources, &options);
+        loaded
+            .map(|loaded| loaded.inventory)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })
 }
 
 /// The runtime everything that waits for hosts lives in.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError> {
     let base = args.playbooks.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
-    let fleet = Fleet::load(globals, base)?;
+    let mut fleet = Fleet::load(globals, base)?;
     let selection = Selection { tags: words(&args.tags), skip: words(&args.skip_tags) };
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), selection.clone());
     let books = read(&args, &fleet, &planner)?;
@@ -29,6 +29,7 @@ pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError
         }
         return Ok(ExitCode::Fine);
     }
+    check_beside(&mut fleet, &books)?;
     let plays: Vec<PlannedPlay> = books.into_iter().flat_map(|(_, plays)| plays).collect();
     check_limit(globals, &fleet, &plays)?;
     let options = Options {
@@ -75,6 +76,21 @@ fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String,
     }
     errors.sort_by_key(|error| error.origin.as_ref().map(|origin| (origin.file.clone(), origin.line, origin.column)));
     if errors.is_empty() { Ok(books) } else { Err(errors.into()) }
+}
+
+/// Variables beside playbooks in other folders: what is wrong with them is said before any host is contacted.
+fn check_beside(fleet: &mut Fleet, books: &[(String, Vec<PlannedPlay>)]) -> Result<(), CliError> {
+    let plays = books.iter().flat_map(|(_, plays)| plays);
+    let mut folders: Vec<_> = plays.filter_map(|play| play.play.file.parent()).collect();
+    folders.sort();
+    folders.dedup();
+    for folder in folders {
+        if let Ok(folder) = std::path::absolute(folder.join("")) {
+            fleet.inventory.set_playbook_dir(&folder)?;
+        }
+    }
+    fleet.inventory.set_playbook_dir(&fleet.base)?;
+    Ok(())
 }
 
 /// `--limit` that leaves no host at all is a mistake.
@@ -163,7 +179,7 @@ fn exit_code(end: &RunEnd, detailed: bool) -> ExitCode {
     if end.interrupted {
         return ExitCode::Interrupted;
     }
-    let mut code = ExitCode::of_recap(end.recap.values());
+    let mut code = ExitCode::of_recap(end.judged.values());
     if end.failed_otherwise {
         code = code.gravest(ExitCode::Internal);
     }

@@ -50,6 +50,7 @@ pub(super) fn task(engine: &Engine, task: &Task, errors: &mut Vec<Diagnostic>) {
         expression(engine, condition, errors);
     }
     let values = task.name.iter().chain(&task.notify).chain(&task.retries).chain(&task.delay).chain(&task.revert);
+    let values = values.chain(&task.apart).chain(&task.poll);
     for written in values.chain(task.args.pairs.iter().map(|(_, written)| written)).chain(&task.args.dynamic) {
         value(engine, &written.value, errors);
     }

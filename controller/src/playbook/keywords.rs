@@ -55,6 +55,8 @@ pub struct Keywords {
     pub throttle: Option<Written>,
     /// `timeout:` in seconds.
     pub timeout: Option<Written>,
+    /// `debugger:`.
+    pub debugger: Option<Written>,
 }
 
 /// Names [`Keywords::take`] understands.
@@ -111,8 +113,8 @@ impl Keywords {
                 self.module_defaults = list(node);
                 return Ok(true);
             }
-            // Collections are a search path for names Luthier resolves itself; a debugger needs a person.
-            "collections" | "debugger" => return Ok(true),
+            // A search path for names Luthier resolves itself.
+            "collections" => return Ok(true),
             "become" => &mut self.r#become,
             "become_user" => &mut self.become_user,
             "become_method" => &mut self.become_method,
@@ -132,6 +134,7 @@ impl Keywords {
             "any_errors_fatal" => &mut self.any_errors_fatal,
             "throttle" => &mut self.throttle,
             "timeout" => &mut self.timeout,
+            "debugger" => &mut self.debugger,
             _ => return Ok(false),
         };
         *slot = Some(written(node));
@@ -168,6 +171,7 @@ impl Keywords {
             any_errors_fatal: pick(&self.any_errors_fatal, &outer.any_errors_fatal),
             throttle: pick(&self.throttle, &outer.throttle),
             timeout: pick(&self.timeout, &outer.timeout),
+            debugger: pick(&self.debugger, &outer.debugger),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::keywords::Keywords;
 use super::role::{self, Parts};
 use super::task;
 use super::types::{Block, Playbook, Role, Step, Task, Written};
-use super::{keywords, play};
+use super::{argument_specs, keywords, play};
 use crate::yaml::{self, Diagnostic, Node, NodeData, Origin, Value, ValueMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -244,15 +244,20 @@ impl Reader {
             let block = Block { keywords, body: handlers, ..empty_block(wanted.name.origin.clone()) };
             reading.handlers.push(Step::Block(Arc::new(block)));
         }
+        let mut steps = Vec::new();
+        match argument_specs::task(role, &wanted.parts.tasks) {
+            Ok(task) => steps.extend(task),
+            Err(error) => reading.errors.push(error),
+        }
         match role::file(&role.path, "tasks", &wanted.parts.tasks) {
-            Some(file) => self.task_file(&file, Some(role), reading),
+            Some(file) => steps.extend(self.task_file(&file, Some(role), reading)),
             None if wanted.parts.tasks != "main" => {
                 let message = format!("role `{}` has no tasks/{}", role.name, wanted.parts.tasks);
                 reading.errors.push(Diagnostic::error(Some(wanted.name.origin.clone()), message));
-                Vec::new()
             }
-            None => Vec::new(),
+            None => {}
         }
+        steps
     }
 
     fn import_name(&self, written: &Written, vars: &[Arc<ValueMap>], reading: &mut Reading) -> Option<String> {

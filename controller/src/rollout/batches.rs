@@ -12,6 +12,7 @@ fn scope(run: &Run, play: &Play) -> (Scope, Place) {
     for layer in &play.keywords.vars {
         scope.push(Arc::clone(layer));
     }
+    scope.push(run.prompted());
     scope.push(Arc::clone(&run.options.extra));
     (scope, Place { search: vec![run.base.clone()], base: Some(run.base.clone()) })
 }

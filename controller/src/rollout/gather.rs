@@ -44,6 +44,8 @@ impl HostRun {
             retries: None,
             delay: None,
             revert: None,
+            apart: None,
+            poll: None,
             role: None,
             file: play.file.clone(),
             import: None,

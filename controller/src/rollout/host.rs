@@ -63,8 +63,6 @@ pub struct HostRun {
     pub dragged: bool,
     /// `--start-at-task` has not been reached.
     pub waiting_for_start: bool,
-    /// Host whose variables `set_fact` sets, where that is another (`delegate_facts`).
-    pub fact_target: Option<String>,
     /// This host speaks for all at this step.
     pub leader: bool,
 }
@@ -92,7 +90,6 @@ impl HostRun {
             fatal: 0,
             dragged: false,
             waiting_for_start,
-            fact_target: None,
             leader: false,
         }
     }

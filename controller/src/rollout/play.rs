@@ -3,7 +3,7 @@
 use super::host::{HostRun, is_named};
 use super::lockstep::{Lockstep, Position};
 use super::run::{Run, text};
-use super::{batches, scope, vars_files};
+use super::{batches, prompts, scope, vars_files};
 use crate::event::Event;
 use crate::plan::{PlannedPlay, PlannedTask};
 use crate::playbook::{Role, Strategy};
@@ -41,6 +41,8 @@ pub struct Batch {
     pub halted: AtomicBool,
     /// No further batch starts either (`meta: end_play`).
     pub ended: AtomicBool,
+    /// The errors of all hosts were cleared (`meta: clear_host_errors`).
+    pub cleared: AtomicBool,
     /// Hosts that failed or cannot be reached.
     lost: Mutex<Lost>,
     /// Hosts whose list has ended before the play's end, for whatever reason.
@@ -219,9 +221,14 @@ pub async fn play(
     planned: &Arc<PlannedPlay>,
     failed: &mut HashSet<String>,
 ) -> Result<PlayEnd, Diagnostic> {
-    let hosts = batches::hosts(run, planned)?;
+    let folder = planned.play.file.parent().map(|folder| std::path::absolute(folder.join("")));
+    if let Some(Ok(folder)) = folder {
+        run.go_beside(&folder).map_err(first)?;
+    }
+    prompts::ask(run, &planned.play).await?;
+    let matched = batches::hosts(run, planned)?;
     let name = name(run, planned);
-    let hosts: Vec<String> = hosts.into_iter().filter(|host| !failed.contains(host)).collect();
+    let hosts: Vec<String> = matched.iter().filter(|host| !failed.contains(*host)).cloned().collect();
     run.emit(Event::PlayStarted { play: name.clone(), hosts: hosts.clone() });
     if hosts.is_empty() {
         let every = run.memories().len();
@@ -247,6 +254,9 @@ pub async fn play(
         batch.lost_before = failed.len();
         let batch = carry_out(run, batch).await;
         let lost = batch.lost();
+        if batch.cleared.load(Ordering::SeqCst) {
+            failed.retain(|host| !matched.contains(host));
+        }
         failed.extend(lost.iter().cloned());
         let whole_batch = batch.hosts.iter().all(|host| lost.contains(host));
         if whole_batch || (batch.fatal() > 0 && !lost.is_empty()) || batch.is_over(run) {
@@ -262,6 +272,11 @@ pub async fn play(
     Ok(PlayEnd::Next)
 }
 
+/// The first of several errors.
+fn first(errors: Vec<Diagnostic>) -> Diagnostic {
+    errors.into_iter().next().unwrap_or_else(|| Diagnostic::error(None, "the variables beside the playbook"))
+}
+
 /// Whether the task of `--start-at-task` is in this play; tasks that includes bring in cannot be named.
 fn has_start(run: &Run, planned: &PlannedPlay) -> bool {
     let wanted = run.options.start_at.as_deref().unwrap_or_default();
@@ -274,6 +289,8 @@ fn name(run: &Arc<Run>, planned: &PlannedPlay) -> String {
     for layer in &planned.play.keywords.vars {
         scope.push(Arc::clone(layer));
     }
+    scope.push(run.prompted());
+    scope.push(Arc::clone(&run.options.extra));
     let place = crate::template::Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
     let render = |value: &Value| run.engine.render(value, &scope, &place).ok().map(|value| text(&value));
     let named = planned.play.name.as_ref().and_then(|name| render(&name.value)).filter(|name| !name.is_empty());
@@ -296,6 +313,7 @@ fn batch(
         once: Mutex::default(),
         halted: AtomicBool::new(false),
         ended: AtomicBool::new(false),
+        cleared: AtomicBool::new(false),
         lost: Mutex::default(),
         gone: Mutex::default(),
         lost_before: 0,

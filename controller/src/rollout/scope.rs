@@ -29,6 +29,7 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
     for layer in play {
         scope.push(Arc::clone(layer));
     }
+    scope.push(run.prompted());
     scope.push(batch.file_variables(host));
     for role in roles.iter() {
         scope.push(Arc::clone(&role.vars));

@@ -1,17 +1,19 @@
 //! The first half of a task: look at its conditions, render its parameters, send it. The second half is `finish`.
 
 use super::actions;
+use super::errand::Errand;
 use super::host::{Flow, HostRun};
 use super::outcome::Outcome;
 use super::remote::{self, Sent};
 use super::run::text;
-use super::{flags, looping, params, scope};
+use super::{flags, jobs, looping, params, scope};
 use crate::catalog::Side;
 use crate::event::Event;
 use crate::plan::PlannedTask;
 use crate::playbook::Import;
 use crate::template::{Entry, Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
+use luthier_protocol::task::Job;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -222,6 +224,12 @@ impl HostRun {
                 task: started.name.clone(),
                 handler: task.handler,
             });
+            if let Some(written) = &task.keywords.debugger
+                && written.value.as_str() != Some("never")
+            {
+                let message = format!("{}: there is no debugger: the task goes on without", written.origin);
+                self.run.warn(None, message);
+            }
         }
         if task.keywords.check_mode.is_some() {
             let check = flag(self, &keywords.check_mode, &scope).unwrap_or(self.run.options.check);
@@ -387,10 +395,33 @@ impl HostRun {
             None => None,
         };
         started.delegate.clone_from(&delegate);
+        let apart = match jobs::wanted(self, task, scope, place) {
+            Ok(apart) => apart,
+            Err(message) => return Progress::Done(Outcome::failed(message)),
+        };
         if task.entry.side == Side::Controller {
-            return Progress::Done(actions::run(self, task, rendered, scope, place).await);
+            if apart.is_some() {
+                let message = format!("`{}` does not support async", task.entry.spec.name);
+                return Progress::Done(Outcome::failed(message));
+            }
+            let limit = match remote::deadline(self, task, scope, place) {
+                Ok(limit) => limit.map_or(Duration::MAX, Duration::from_millis),
+                Err(message) => return Progress::Done(Outcome::failed(message)),
+            };
+            let action = actions::run(self, task, rendered, scope, place, delegate.as_deref());
+            let outcome = tokio::time::timeout(limit, action).await.unwrap_or_else(|_| {
+                let message = format!("timed out: not finished after {} s", limit.as_secs_f64());
+                Outcome::failed(message).with("timedout", serde_json::json!({}))
+            });
+            return Progress::Done(outcome);
         }
-        remote::send(self, task, rendered, scope, place, started.diff, delegate).await
+        let job = apart.as_ref().map(|apart| Job { id: jobs::name(), limit_s: apart.limit });
+        let errand = Errand::new(self, task, delegate.as_deref(), scope, place);
+        let sent = remote::send(self, &errand, rendered, started.diff, job.as_ref()).await;
+        match (job, apart) {
+            (Some(job), Some(apart)) => Progress::Done(jobs::run(self, sent, &job, &apart, &errand).await),
+            _ => sent,
+        }
     }
 
     /// `until`, `retries`, `delay`.

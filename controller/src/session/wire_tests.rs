@@ -88,6 +88,7 @@ fn task(seq: Seq) -> TaskRequest {
         stop_on_failure: false,
         live: false,
         revert: Default::default(),
+        job: None,
     }
 }
 
