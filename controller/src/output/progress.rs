@@ -128,7 +128,7 @@ impl Tally {
                 let Some(row) = self.hosts.get_mut(host) else { return false };
                 row.state = match (state.as_str(), row.state) {
                     (_, HostState::Failed | HostState::Unreachable) => row.state,
-                    ("connecting" | "pushing", _) => HostState::Connecting,
+                    ("connecting" | "authenticating" | "pushing", _) => HostState::Connecting,
                     ("closed", _) => HostState::Closed,
                     _ => HostState::Running,
                 };
@@ -170,18 +170,21 @@ impl Tally {
 
     fn message(&self, now: Instant) -> String {
         let count = |state: HostState| self.hosts.values().filter(|row| row.state == state).count();
-        let mut parts: Vec<String> = Vec::new();
-        if !self.task.is_empty() {
-            parts.push(escape(&self.task).into_owned());
-        }
+        let done = self.hosts.values().filter(|row| row.state == HostState::Running && row.done).count();
         let states = [
             (count(HostState::Connecting), "connecting"),
-            (count(HostState::Running), "connected"),
+            (count(HostState::Running).saturating_sub(done), "running"),
+            (done, "done"),
             (count(HostState::Failed), "failed"),
             (count(HostState::Unreachable), "unreachable"),
         ];
-        parts.extend(states.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
+        let row = |(number, word): &(usize, &str)| (*number > 0).then(|| format!("{number} {word}"));
+        let mut parts: Vec<String> = states.iter().filter_map(row).collect();
         parts.extend(self.slow(now));
+        // The task stands in the heading above, too: it may be cut off where the terminal is narrow.
+        if !self.task.is_empty() {
+            parts.push(escape(&self.task).into_owned());
+        }
         parts.join(" · ")
     }
 
@@ -222,10 +225,10 @@ mod tests {
         tally.take(&result("p", "t", "a", EventStatus::Ok), start);
         tally.take(&result("p", "t", "b", EventStatus::Failed), start);
         assert_eq!(tally.position(), (2, 4));
-        assert_eq!(tally.message(start + Duration::from_secs(2)), "t · 1 connected · 1 failed");
+        assert_eq!(tally.message(start + Duration::from_secs(2)), "1 done · 1 failed · t");
         assert_eq!(
             tally.message(start + Duration::from_secs(12)),
-            "t · 1 connected · 1 failed · waiting for c, d, e (12 s)"
+            "1 done · 1 failed · waiting for c, d, e (12 s) · t"
         );
     }
 

@@ -10,8 +10,8 @@ mod role;
 mod task;
 mod types;
 
-pub use keywords::Keywords;
+pub use keywords::{Keywords, as_flag};
 pub use reader::{Reader, Reading, RenderName, RoleUse, Settings};
 pub use role::{Parts, magic as role_variables};
 pub use task::ad_hoc;
-pub use types::{Args, Block, Import, Loop, LoopControl, Play, Playbook, Role, Step, Strategy, Task, Written};
+pub use types::{Args, Block, Import, Loop, LoopControl, Play, Playbook, Prompt, Role, Step, Strategy, Task, Written};

@@ -62,6 +62,10 @@ pub struct Play {
     pub force_handlers: Option<Written>,
     /// `vars_files:`; an inner list means the first that exists.
     pub vars_files: Vec<Written>,
+    /// `vars_prompt:`.
+    pub prompts: Vec<Prompt>,
+    /// `fact_path:`, where hosts keep facts of their own.
+    pub fact_path: Option<Written>,
     /// `pre_tasks:`.
     pub pre_tasks: Vec<Step>,
     /// `roles:`, each a block.
@@ -74,6 +78,25 @@ pub struct Play {
     pub handlers: Vec<Step>,
     /// Every role known when the playbook was read (`roles:`, `import_role`, dependencies), in that order.
     pub known_roles: Vec<Arc<Role>>,
+}
+
+/// A variable the operator is asked for (`vars_prompt:`).
+#[derive(Debug, Clone, Default)]
+pub struct Prompt {
+    /// The variable.
+    pub name: String,
+    /// What is asked; the variable's name when absent.
+    pub question: Option<String>,
+    /// What holds when nothing is typed, or nobody is there.
+    pub default: Option<Value>,
+    /// What is typed is not shown.
+    pub private: bool,
+    /// It is typed twice.
+    pub confirm: bool,
+    /// The variable is a hash of what was typed, by this scheme.
+    pub encrypt: Option<String>,
+    /// Salt of that hash.
+    pub salt: Option<String>,
 }
 
 /// A task, or tasks that belong together.

@@ -2,27 +2,12 @@
 
 use super::host::HostRun;
 use crate::playbook::Written;
+pub use crate::playbook::as_flag as of;
 use crate::template::{Place, Scope};
-use crate::yaml::Value;
 
 /// The truth of a keyword; false when it is not there. Errors speak for people.
 pub fn truth(walker: &HostRun, written: &Option<Written>, scope: &Scope, place: &Place) -> Result<bool, String> {
     let Some(written) = written else { return Ok(false) };
     let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
     of(&value).ok_or_else(|| format!("{}: expected yes or no, found {}", written.origin, value.to_json()))
-}
-
-/// A value as a truth value, as Ansible converts keywords.
-pub fn of(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(value) => Some(*value),
-        Value::Null => Some(false),
-        Value::Int(number) => Some(*number != 0),
-        Value::Str(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "yes" | "true" | "on" | "y" | "t" | "1" => Some(true),
-            "no" | "false" | "off" | "n" | "f" | "0" | "" => Some(false),
-            _ => None,
-        },
-        _ => None,
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::memory::HostMemory;
 use super::recap;
+use super::resume::Earlier;
 use crate::event::{Event, Recap, Sink};
 use crate::inventory::Inventory;
 use crate::plan::Planner;
@@ -45,6 +46,8 @@ pub struct Options {
     pub gather: bool,
     /// Stream the output of commands.
     pub live: bool,
+    /// What an earlier run has done, for `--resume`.
+    pub earlier: Option<Arc<Earlier>>,
 }
 
 /// Becoming another user, from the command line.
@@ -86,6 +89,8 @@ pub struct Run {
     pub forks: usize,
     /// Folder of the playbook.
     pub base: PathBuf,
+    /// Folder of the playbook whose `group_vars` and `host_vars` hold now.
+    pub folder: Mutex<PathBuf>,
     memories: RwLock<HashMap<String, Arc<HostMemory>>>,
     names: Mutex<HashMap<(String, u64), String>>,
     recap: Mutex<BTreeMap<String, Recap>>,
@@ -136,6 +141,7 @@ impl Run {
             sink: parts.sink,
             permits: Semaphore::new(parts.forks.max(1)),
             forks: parts.forks.max(1),
+            folder: Mutex::new(std::fs::canonicalize(&parts.base).unwrap_or_else(|_| parts.base.clone())),
             base: parts.base,
             memories: RwLock::default(),
             names: Mutex::default(),
