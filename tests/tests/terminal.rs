@@ -1,5 +1,5 @@
 //! What a person at a terminal sees: a real pty, read back by a small terminal of our own.
-#![expect(clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::{Luthier, built};
 use luthier_tests::missing;

@@ -29,7 +29,7 @@ impl Progress {
     /// A bar on this screen. `total` is the number of results expected, where it is known.
     pub fn new(screen: &Screen, total: Option<u64>) -> Self {
         let bar = screen.bars().add(ProgressBar::new(total.unwrap_or(0)));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} [{bar:20}] {pos}/{len} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} [{bar:12}] {pos}/{len} {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         let tally = Arc::new(Mutex::new(Tally::new(total)));
@@ -179,9 +179,9 @@ impl Tally {
             (count(HostState::Unreachable), "unreachable"),
         ];
         let row = |(number, word): &(usize, &str)| (*number > 0).then(|| format!("{number} {word}"));
-        let mut parts: Vec<String> = states.iter().filter_map(row).collect();
-        parts.extend(self.slow(now));
-        // The task stands in the heading above, too: it may be cut off where the terminal is narrow.
+        // What matters most comes first: the rest may be cut off where the terminal is narrow.
+        let mut parts: Vec<String> = self.slow(now).into_iter().collect();
+        parts.extend(states.iter().filter_map(row));
         if !self.task.is_empty() {
             parts.push(escape(&self.task).into_owned());
         }
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(tally.message(start + Duration::from_secs(2)), "1 done · 1 failed · t");
         assert_eq!(
             tally.message(start + Duration::from_secs(12)),
-            "1 done · 1 failed · waiting for c, d, e (12 s) · t"
+            "waiting for c, d, e (12 s) · 1 done · 1 failed · t"
         );
     }
 
