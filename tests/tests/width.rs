@@ -53,7 +53,7 @@ fn forty_five_of_fifty_one_hosts_finish_and_six_are_named() {
 
     let play = site.file("wide.yml", PLAY);
     let luthier = site.luthier();
-    let waiting = std::thread::spawn(move || luthier.run(&play, &["-T", "8"]));
+    let waiting = std::thread::spawn(move || luthier.run(&play, &["-T", "30"]));
     let (task, agent) = site.task_and_agent(47, "pids");
     kill(agent, "KILL");
     let outcome = waiting.join().expect("the run");
