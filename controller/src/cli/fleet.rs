@@ -189,6 +189,8 @@ fn reload(sources: Vec<String>, secrets: Secrets) -> Reload {
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Blocks and includes may stand in each other many times over. Only what is used is ever taken.
+        .thread_stack_size(64 << 20)
         .build()
         .map_err(|error| CliError::message(ExitCode::Internal, format!("failed to start the runtime: {error}")))
 }

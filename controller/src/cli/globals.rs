@@ -131,7 +131,7 @@ pub struct GlobalArgs {
     /// Colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", env = "LUTHIER_COLOR", hide_env_values = true)]
     pub color: Option<ColorWhen>,
-    /// Show results (-v), and more (-vv, -vvv)
+    /// Show more: -v results and all host names, -vv durations, -vvv connections, -vvvv the program's inner life
     #[arg(short, long, global = true, action = ArgAction::Count, env = "LUTHIER_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
 }

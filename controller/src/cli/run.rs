@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::fleet::{self, Fleet};
 use super::record::{self, Recording};
-use super::{CliError, ExitCode, Globals};
+use super::{CliError, ExitCode, Globals, resume};
 use crate::catalog::Catalog;
 use crate::event::Event;
 use crate::history::{RunMeta, new_run_id, now};
@@ -14,12 +14,22 @@ use crate::yaml::Diagnostic;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+    let earlier = match &args.resume {
+        Some(name) => {
+            let (earlier, playbooks) = resume::load(name)?;
+            if args.playbooks.is_empty() {
+                args.playbooks = playbooks;
+            }
+            Some(Arc::new(earlier))
+        }
+        None => None,
+    };
     let base = args.playbooks.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
     let mut fleet = Fleet::load(globals, base)?;
     let selection = Selection { tags: words(&args.tags), skip: words(&args.skip_tags) };
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), selection.clone());
-    let books = read(&args, &fleet, &planner)?;
+    let books = read(&args, &fleet, &planner, globals)?;
     if args.list_hosts || args.list_tasks || args.list_tags {
         return list(&args, &fleet, &planner, &books, globals);
     }
@@ -46,6 +56,7 @@ pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError
         force_handlers: args.force_handlers,
         gather: fleet.config.gathering.as_deref() != Some("explicit"),
         live: true,
+        earlier,
     };
     let names: Vec<String> = args.playbooks.iter().map(|file| file.display().to_string()).collect();
     carry_out(globals, fleet, names, plays, options, selection, args.detailed_exitcode)
@@ -62,7 +73,13 @@ fn words(given: &[String]) -> Vec<String> {
 }
 
 /// Read and plan every playbook; all that is wrong in all of them at once.
-fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
+fn read(
+    args: &RunArgs,
+    fleet: &Fleet,
+    planner: &Planner,
+    globals: &Globals,
+) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
+    let is_dry = args.list_hosts || args.list_tasks || args.list_tags || args.syntax_check;
     let reader = fleet.reader();
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();
@@ -71,6 +88,7 @@ fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String,
         let plays = planner.playbook(&playbook, &mut errors);
         for play in &plays {
             super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);
+            super::includes::check(&reader, planner, play, &mut errors);
         }
         books.push((file.display().to_string(), plays));
     }
@@ -141,6 +159,7 @@ pub(super) fn carry_out(
     detailed: bool,
 ) -> Result<ExitCode, CliError> {
     let check = options.check;
+    let resumes = options.earlier.as_ref().map(|earlier| earlier.run().to_owned());
     let tasks: usize = plays.iter().map(|play| play.tasks().len() + 1).sum();
     let hosts = fleet.inventory.hosts().len().max(1);
     let outputs = output::open(globals.format(), globals.style(), &globals.screen, Some((tasks * hosts) as u64));
@@ -155,6 +174,7 @@ pub(super) fn carry_out(
         playbooks: names,
         check,
         time: meta.time,
+        resumes,
     });
     let end = fleet::runtime()?.block_on(async {
         fleet::watch_interrupt(&run);

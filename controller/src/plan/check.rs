@@ -55,6 +55,14 @@ pub(super) fn task(engine: &Engine, task: &Task, errors: &mut Vec<Diagnostic>) {
         value(engine, &written.value, errors);
     }
     if let Some(looped) = &task.looped {
+        if let Some(name) = &looped.lookup {
+            // What is wrong with the name shows in an expression that uses it.
+            for error in engine.check_expression(&format!("lookup('{name}')"), None) {
+                let place = Some(looped.items.origin.clone());
+                let found = Diagnostic::error(place, format!("there is no loop `with_{name}`: {}", error.message));
+                errors.push(Diagnostic { help: error.help, ..found });
+            }
+        }
         value(engine, &looped.items.value, errors);
         looped.control.label.iter().for_each(|label| value(engine, label, errors));
     }

@@ -210,6 +210,21 @@ fn as_node(value: &Value, origin: &crate::yaml::Origin) -> Node {
     Node { data, origin: origin.clone(), length: 0 }
 }
 
+/// A value as a truth value, as Ansible converts keywords; `None` when it is neither yes nor no.
+pub fn as_flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::Null => Some(false),
+        Value::Int(number) => Some(*number != 0),
+        Value::Str(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "yes" | "true" | "on" | "y" | "t" | "1" => Some(true),
+            "no" | "false" | "off" | "n" | "f" | "0" | "" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A node's value and place.
 pub(super) fn written(node: &Node) -> Written {
     Written { value: node.to_value(), origin: node.origin.clone() }

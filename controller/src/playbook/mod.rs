@@ -12,7 +12,7 @@ mod role;
 mod task;
 mod types;
 
-pub use keywords::Keywords;
+pub use keywords::{Keywords, as_flag};
 pub use reader::{Reader, Reading, RenderName, RoleUse, Settings};
 pub use role::{Parts, magic as role_variables};
 pub use task::ad_hoc;

@@ -64,6 +64,8 @@ pub struct Play {
     pub vars_files: Vec<Written>,
     /// `vars_prompt:`.
     pub prompts: Vec<Prompt>,
+    /// `fact_path:`, where hosts keep facts of their own.
+    pub fact_path: Option<Written>,
     /// `pre_tasks:`.
     pub pre_tasks: Vec<Step>,
     /// `roles:`, each a block.

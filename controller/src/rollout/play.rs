@@ -9,6 +9,7 @@ use crate::plan::{PlannedPlay, PlannedTask};
 use crate::playbook::{Role, Strategy};
 use crate::yaml::{Diagnostic, Value, ValueMap};
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -49,7 +50,11 @@ pub struct Batch {
     gone: Mutex<HashSet<String>>,
     /// Hosts that earlier plays lost: they count towards `max_fail_percentage`.
     lost_before: usize,
+    /// `max_fail_percentage`.
+    max_fail: Option<f64>,
     fatal: Mutex<HashSet<Position>>,
+    /// One of those failures was a task's, not a lost host.
+    failed_fatally: AtomicBool,
     verdict: Mutex<Option<(Position, Verdict)>>,
     announced: Mutex<HashSet<Position>>,
     claimed: Mutex<HashSet<Position>>,
@@ -147,7 +152,10 @@ impl Batch {
     }
 
     /// A failure under `any_errors_fatal`: it is everybody's. Several hosts failing at one step are one failure.
-    pub fn fail_all(&self, position: &Position) {
+    pub fn fail_all(&self, position: &Position, is_contact: bool) {
+        if !is_contact {
+            self.failed_fatally.store(true, Ordering::SeqCst);
+        }
         guard(&self.fatal).insert(position.clone());
     }
 
@@ -207,11 +215,23 @@ impl Batch {
         verdict
     }
 
+    /// Whether so many hosts of this batch are lost that no further one begins.
+    fn ends_the_run(&self, run: &Run) -> bool {
+        let lost = self.lost();
+        let by_contact_only = !self.failed_fatally.load(Ordering::SeqCst) && !guard(&self.lost).unreachable.is_empty();
+        if self.fatal() > 0 && by_contact_only && !run.options.unreachable_counts {
+            // Ansible's way: a host that cannot be reached ends its own batch under `any_errors_fatal`, and no other.
+            return self.is_over(run);
+        }
+        let is_whole = self.hosts.iter().all(|host| lost.contains(host));
+        is_whole || (self.fatal() > 0 && !lost.is_empty()) || self.is_over(run)
+    }
+
     /// Whether more hosts failed than `max_fail_percentage` allows.
-    fn is_over(&self, run: &Run) -> bool {
+    pub fn is_over(&self, run: &Run) -> bool {
         let lost = guard(&self.lost).counted(run.options.unreachable_counts);
-        let limit = (lost > 0).then(|| batches::max_fail(run, &self.planned.play)).flatten();
-        limit.is_some_and(|limit| batches::is_over(limit, lost + self.lost_before, self.hosts.len()))
+        lost > 0
+            && self.max_fail.is_some_and(|limit| batches::is_over(limit, lost + self.lost_before, self.hosts.len()))
     }
 }
 
@@ -221,16 +241,21 @@ pub async fn play(
     planned: &Arc<PlannedPlay>,
     failed: &mut HashSet<String>,
 ) -> Result<PlayEnd, Diagnostic> {
-    let folder = planned.play.file.parent().map(|folder| std::path::absolute(folder.join("")));
-    if let Some(Ok(folder)) = folder {
+    if let Some(Ok(folder)) = planned.play.file.parent().map(|folder| std::path::absolute(folder.join(""))) {
         run.go_beside(&folder).map_err(first)?;
     }
     prompts::ask(run, &planned.play).await?;
     let matched = batches::hosts(run, planned)?;
     let name = name(run, planned);
-    let hosts: Vec<String> = matched.iter().filter(|host| !failed.contains(*host)).cloned().collect();
-    run.emit(Event::PlayStarted { play: name.clone(), hosts: hosts.clone() });
+    let is_over = |host: &String| run.options.earlier.as_ref().is_some_and(|earlier| earlier.is_over(&name, host));
+    let chosen = matched.len();
+    let left = matched.iter().filter(|host| !is_over(host) && !failed.contains(*host));
+    let hosts: Vec<String> = left.cloned().collect();
     if hosts.is_empty() {
+        run.emit(Event::PlayStarted { play: name.clone(), hosts });
+        if run.options.earlier.is_some() && chosen > 0 {
+            return Ok(PlayEnd::Next);
+        }
         let every = run.memories().len();
         if failed.is_empty() || every == 0 {
             run.warn(None, format!("play `{name}` has no hosts"));
@@ -239,27 +264,24 @@ pub async fn play(
     }
     let is_before_start = run.is_before_start();
     if is_before_start && !has_start(run, planned) {
+        run.emit(Event::PlayStarted { play: name, hosts });
         return Ok(PlayEnd::Next);
     }
-    let mut first = true;
+    let max_fail = batches::max_fail(run, &planned.play)?;
     for part in batches::split(run, &planned.play, &hosts)? {
         if run.is_stopping() {
             return Ok(PlayEnd::Stop);
         }
-        if !first {
-            run.emit(Event::PlayStarted { play: name.clone(), hosts: part.clone() });
-        }
-        first = false;
+        run.emit(Event::PlayStarted { play: name.clone(), hosts: part.clone() });
         let mut batch = batch(run, planned, &name, part, &hosts)?;
         batch.lost_before = failed.len();
+        batch.max_fail = max_fail;
         let batch = carry_out(run, batch).await;
-        let lost = batch.lost();
         if batch.cleared.load(Ordering::SeqCst) {
             failed.retain(|host| !matched.contains(host));
         }
-        failed.extend(lost.iter().cloned());
-        let whole_batch = batch.hosts.iter().all(|host| lost.contains(host));
-        if whole_batch || (batch.fatal() > 0 && !lost.is_empty()) || batch.is_over(run) {
+        failed.extend(batch.lost());
+        if batch.ends_the_run(run) {
             return Ok(PlayEnd::Stop);
         }
         if batch.ended.load(Ordering::SeqCst) {
@@ -317,7 +339,9 @@ fn batch(
         lost: Mutex::default(),
         gone: Mutex::default(),
         lost_before: 0,
+        max_fail: None,
         fatal: Mutex::default(),
+        failed_fatally: AtomicBool::new(false),
         verdict: Mutex::default(),
         announced: Mutex::default(),
         claimed: Mutex::default(),

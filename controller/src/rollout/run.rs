@@ -2,6 +2,7 @@
 
 use super::memory::HostMemory;
 use super::recap;
+use super::resume::Earlier;
 use crate::event::{Event, Recap, Sink};
 use crate::inventory::Inventory;
 use crate::plan::Planner;
@@ -45,6 +46,8 @@ pub struct Options {
     pub gather: bool,
     /// Stream the output of commands.
     pub live: bool,
+    /// What an earlier run has done, for `--resume`.
+    pub earlier: Option<Arc<Earlier>>,
 }
 
 /// Becoming another user, from the command line and the configuration.
