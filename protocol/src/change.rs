@@ -1,6 +1,7 @@
 //! A change as data: what a module wants, what the engine journals, applies, reads back and undoes.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One wanted change of one resource on the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,7 +99,7 @@ pub struct Times {
 pub struct Bytes(#[serde(with = "serde_bytes")] pub Vec<u8>);
 
 /// A command to run: the one change the engine cannot compute before it happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -111,6 +112,23 @@ pub struct Run {
     /// Shell command that undoes it, run by `/bin/sh -c`.
     #[serde(default)]
     pub undo: Option<String>,
+    /// Variables for this command and its undo alone, over those of the task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// How to tell whether it is in effect. Without it the undo command is run unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// A program that tells what a command has changed: undoing compares with it, as undoing a file compares with the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Program and arguments; it must only look. Its exit status does not count.
+    pub argv: Vec<String>,
+    /// What it printed before the command, without blanks around it.
+    pub before: String,
+    /// What it prints once the command has done its work.
+    pub after: String,
 }
 
 /// When a change takes effect. The codes of the tunables' reference.

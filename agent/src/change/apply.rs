@@ -7,6 +7,7 @@ use crate::host::{Command, Finished, Host, Stop};
 use luthier_protocol::change::{Change, Meta, Resource, Run, State};
 use luthier_protocol::message::Stream;
 use luthier_protocol::task::MAX_RESULT;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
@@ -41,15 +42,26 @@ pub fn apply(host: &Host, change: &Change) -> Result<(), ChangeError> {
 
 /// Run a command change.
 pub fn run(host: &Host, run: &Run, limits: &Limits<'_>, output: &mut dyn FnMut(Stream, &[u8])) -> io::Result<Finished> {
+    let environment = environment_of(run, limits.environment);
     let command = Command {
         argv: &run.argv,
         chdir: run.chdir.as_deref(),
         stdin: run.stdin.as_ref().map(|bytes| bytes.0.as_slice()),
-        environment: limits.environment,
+        environment: &environment,
         deadline: limits.deadline,
         limit: MAX_RESULT / 2,
     };
     host.run(&command, limits.stop, output)
+}
+
+/// The task's variables and the command's own.
+pub(super) fn environment_of<'a>(run: &Run, task: &'a BTreeMap<String, String>) -> Cow<'a, BTreeMap<String, String>> {
+    if run.environment.is_empty() {
+        return Cow::Borrowed(task);
+    }
+    let mut all = task.clone();
+    all.extend(run.environment.clone());
+    Cow::Owned(all)
 }
 
 /// Turn one state into another, without looking first.

@@ -15,7 +15,7 @@ mod install;
 pub mod log;
 pub mod paths;
 mod planned;
-mod query;
+pub mod query;
 pub mod setting;
 mod stop;
 pub mod sys;

@@ -52,7 +52,8 @@ pub trait Module: Sync {
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError>;
 
     /// The return values once the changes are made. `wanted` is what [`Module::changes`] said, `runs` what its commands
-    /// printed, in order. The default returns `wanted.result`.
+    /// printed, in order; the last may have failed. A `changed: false` among the values says that the commands found nothing to
+    /// do after all. The default returns `wanted.result`.
     fn report(
         &self,
         host: &Host,
@@ -76,11 +77,16 @@ pub struct Request<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// The task's `revert:`.
     pub revert: &'a Revert,
+    /// What [`Wanted::prepare`] asked for has been done.
+    pub prepared: bool,
 }
 
 /// What a module wants.
 #[derive(Debug, Default)]
 pub struct Wanted {
+    /// Commands to run before anything else can be said (package lists to fetch, a file to download): the module is then
+    /// asked again, with [`Request::prepared`]. They alone do not make the task changed; check mode passes over them.
+    pub prepare: Vec<Change>,
     /// Changes in the order they are to be made. Empty: the host is as wanted.
     pub changes: Vec<Change>,
     /// Return values as far as they are known beforehand (all that check mode shows).

@@ -108,7 +108,7 @@ pub fn wanted(host: &Host, request: &Request<'_>, argv: Vec<String>, cmd: Value)
     let change = Change {
         resource: Resource::Command(label),
         before: State::NotRun,
-        after: State::Run(Run { argv, chdir, stdin, undo }),
+        after: State::Run(Run { argv, chdir, stdin, undo, ..Run::default() }),
         scope: Scope::Live,
         converges: false,
         revert,

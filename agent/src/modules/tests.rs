@@ -35,7 +35,7 @@ pub(super) fn ask_with(
     content: Option<&Content>,
 ) -> Result<Wanted, ModuleError> {
     let Value::Object(params) = params else { panic!("parameters are a mapping") };
-    let request = Request { params: &params, content, environment: &BTreeMap::new(), revert: &Revert::Unsaid };
+    let request = Request { params: &params, content, environment: &BTreeMap::new(), revert: &Revert::Unsaid, prepared: false };
     module.changes(host, &request)
 }
 
