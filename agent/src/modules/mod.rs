@@ -2,6 +2,7 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod asked;
 mod blockinfile;
 mod command;
 mod copy;
@@ -23,6 +24,9 @@ mod placement;
 mod put;
 mod replace;
 mod run_report;
+mod service;
+#[cfg(test)]
+mod service_stories;
 mod setting;
 mod setup;
 mod shell;
@@ -32,9 +36,11 @@ mod stat;
 mod stories;
 mod sysctl;
 mod sysfs;
+mod systemd;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -145,10 +151,12 @@ pub static ALL: &[&dyn Module] = &[
     &sysfs::Sysfs,
     &ping::Ping,
     &replace::Replace,
+    &service::Service,
     &setup::Setup,
     &shell::Shell,
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,
+    &systemd::Systemd,
     &template::Template,
 ];
