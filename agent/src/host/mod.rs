@@ -23,6 +23,7 @@ mod who;
 mod write;
 mod zone;
 
+pub use accounts::{Account, Group};
 pub use attributes::Attributes;
 pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};

@@ -94,6 +94,8 @@ pub(super) struct Spec {
     pub example: &'static str,
     /// Return values.
     pub returns: &'static [ReturnSpec],
+    /// Whether its changes can be undone from the journal.
+    pub revertible: bool,
 }
 
 impl Spec {
@@ -107,6 +109,7 @@ impl Spec {
         one_of: &[],
         example: "",
         returns: &[],
+        revertible: true,
     };
 
     /// The finished spec.
@@ -119,7 +122,7 @@ impl Spec {
             free_form: None,
             mutually_exclusive: Cow::Borrowed(self.exclusive),
             required_one_of: Cow::Borrowed(self.one_of),
-            revertible: true,
+            revertible: self.revertible,
             example: Cow::Borrowed(self.example),
             returns: Cow::Borrowed(self.returns),
         }

@@ -2,21 +2,28 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod apt;
+mod apt_order;
 mod asked;
 mod blockinfile;
 mod command;
 mod copy;
 mod copy_tree;
 mod declare;
+mod dnf;
+mod dpkg;
 mod edit;
 mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod group;
 mod lineinfile;
 mod lines;
 mod mode;
 mod ownership;
+mod package;
+mod package_facts;
 mod pattern;
 mod pattern_translate;
 mod ping;
@@ -25,6 +32,7 @@ mod put;
 mod replace;
 mod run_report;
 mod service;
+mod service_facts;
 #[cfg(test)]
 mod service_stories;
 mod setting;
@@ -41,6 +49,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tool;
+mod user;
+mod user_change;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -143,15 +153,21 @@ impl ModuleError {
 
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
+    &apt::Apt,
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
+    &dnf::Dnf,
     &file::File,
+    &group::Group,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
+    &package::Package,
+    &package_facts::PackageFacts,
     &ping::Ping,
     &replace::Replace,
     &service::Service,
+    &service_facts::ServiceFacts,
     &setup::Setup,
     &shell::Shell,
     &slurp::Slurp,
@@ -159,4 +175,5 @@ pub static ALL: &[&dyn Module] = &[
     &sysctl::Sysctl,
     &systemd::Systemd,
     &template::Template,
+    &user::User,
 ];

@@ -7,7 +7,7 @@ use super::{ModuleError, Request, RunOutput, Wanted};
 use crate::host::Host;
 use crate::host::query::Answer;
 use luthier_protocol::Map;
-use luthier_protocol::change::{Bytes, Change, Probe, Resource, Reversal, Run, Scope, State};
+use luthier_protocol::change::{Change, Probe, Resource, Reversal, Run, Scope, State};
 use luthier_protocol::task::Revert;
 
 /// Whether and how a command can be undone.
@@ -22,12 +22,12 @@ pub(super) enum Undo {
 /// One command that changes the host.
 #[derive(Debug)]
 pub(super) struct Step {
+    /// How people see it; `None`: the command line itself.
+    pub label: Option<String>,
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// Bytes for its standard input.
-    pub stdin: Option<Vec<u8>>,
     /// Variables of its own.
-    pub environment: &'static [(&'static str, &'static str)],
+    pub environment: Vec<(String, String)>,
     /// Its opposite.
     pub undo: Undo,
     /// Afterwards the module must find nothing left to do.
@@ -37,25 +37,24 @@ pub(super) struct Step {
 impl Step {
     /// A command without input that must have its effect.
     pub(super) fn new(argv: Vec<String>, undo: Undo) -> Self {
-        Self { argv, stdin: None, environment: &[], undo, converges: true }
+        Self { label: None, argv, environment: Vec::new(), undo, converges: true }
     }
 
     /// As a change. A task's own `revert:` goes before what the module knows.
     pub(super) fn change(self, request: &Request<'_>) -> Change {
-        let label = line(&self.argv);
+        let label = self.label.unwrap_or_else(|| line(&self.argv));
         let (undo, probe, revert) = match (request.revert, self.undo) {
             (Revert::Command(line), _) => (Some(line.clone()), None, Reversal::Yes),
             (Revert::Never, _) => (None, None, Reversal::No("the task says `revert: none`".to_owned())),
             (Revert::Unsaid, Undo::By(argv, probe)) => (Some(line(&argv)), Some(probe), Reversal::Yes),
             (Revert::Unsaid, Undo::Never(reason)) => (None, None, Reversal::No(reason.to_owned())),
         };
-        let environment = self.environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let run = Run {
             argv: self.argv,
             chdir: None,
-            stdin: self.stdin.map(Bytes),
+            stdin: None,
             undo,
-            environment: environment.collect(),
+            environment: self.environment.into_iter().collect(),
             probe,
         };
         Change {
