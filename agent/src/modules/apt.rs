@@ -10,12 +10,14 @@ use super::declare::{Spec, param, returned, texts};
 use super::dpkg::{self, Package, Wish};
 use super::tool::{Step, Undo, ask, failed_run, need, put_output, said, shell_probe, words};
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
-use crate::host::{Host, glob, sys};
+use crate::host::{Host, glob};
 use luthier_protocol::Map;
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 
 const STAMPS: [&str; 2] = ["/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists"];
+/// In nanoseconds.
+const SECOND: i64 = 1_000_000_000;
 /// apt-get says so where a simulation finds nothing to do.
 const ZERO: &str = "\n0 upgraded, 0 newly installed, 0 to remove";
 
@@ -39,8 +41,9 @@ pub(super) const RECOMMENDS: ParamSpec =
 pub(super) const DOWNGRADE: ParamSpec = switch("allow_downgrade", "A named version may be older.")
     .also(texts!["allow-downgrade", "allow_downgrades", "allow-downgrades"])
     .end();
-pub(super) const RELEASE: ParamSpec =
-    param("default_release", ParamKind::Str, "The release to take packages from.").also(texts!["default-release"]).end();
+pub(super) const RELEASE: ParamSpec = param("default_release", ParamKind::Str, "The release to take packages from.")
+    .also(texts!["default-release"])
+    .end();
 pub(super) const FORCE: ParamSpec = switch("force", "Go on where apt would rather ask (`--force-yes`).").end();
 pub(super) const DPKG: ParamSpec = param("dpkg_options", ParamKind::Str, "Options for dpkg, without dashes.")
     .default("force-confdef,force-confold")
@@ -50,9 +53,8 @@ pub(super) const LOCK: ParamSpec =
         .default("60")
         .end();
 pub(super) const ONLY_UPGRADE: ParamSpec = switch("only_upgrade", "Pass over what is not installed.").end();
-pub(super) const UNAUTHENTICATED: ParamSpec = switch("allow_unauthenticated", "Accept packages without a signature.")
-    .also(texts!["allow-unauthenticated"])
-    .end();
+pub(super) const UNAUTHENTICATED: ParamSpec =
+    switch("allow_unauthenticated", "Accept packages without a signature.").also(texts!["allow-unauthenticated"]).end();
 
 const PARAMS: &[ParamSpec] = &[
     param(
@@ -149,10 +151,10 @@ impl Module for Apt {
     }
 }
 
-/// When the lists were fetched last; 0 where never.
+/// When the lists were fetched last, in nanoseconds; 0 where never.
 fn fetched(host: &Host) -> i64 {
     let stamps = STAMPS.iter().filter_map(|path| host.stat(path).ok().flatten());
-    stamps.map(|stat| stat.mtime_ns / 1_000_000_000).next().unwrap_or(0)
+    stamps.map(|stat| stat.mtime_ns).next().unwrap_or(0)
 }
 
 /// What the task wants of these packages.
@@ -161,9 +163,10 @@ pub(super) fn wanted(host: &Host, request: &Request<'_>, names: Vec<String>) -> 
     let mut wanted = Wanted::default();
     let valid = number(request, "cache_valid_time").unwrap_or(0);
     let time = fetched(host);
-    let stale = (flag(request, "update_cache") || valid > 0) && time.saturating_add(valid) < sys::now().0;
+    let good_until = time.saturating_add(valid.saturating_mul(SECOND));
+    let stale = (flag(request, "update_cache") || valid > 0) && good_until < host.now_ns();
     wanted.result.insert("cache_updated".to_owned(), (stale || request.prepared).into());
-    wanted.result.insert("cache_update_time".to_owned(), time.into());
+    wanted.result.insert("cache_update_time".to_owned(), (time / SECOND).into());
     let order = Order::new(host, request);
     let upgrade = word(request, "upgrade").filter(|mode| mode != "no");
     let deb = word(request, "deb");
@@ -280,8 +283,7 @@ fn wishes(host: &Host, names: &[String], known: &[Package]) -> Result<Vec<Wish>,
             let installed = known.iter().map(|package| package.name.clone());
             all = Some(answer.lines().map(str::to_owned).chain(installed).collect());
         }
-        let mut matching: Vec<&String> =
-            all.iter().flatten().filter(|name| glob::matches(&wish.name, name)).collect();
+        let mut matching: Vec<&String> = all.iter().flatten().filter(|name| glob::matches(&wish.name, name)).collect();
         matching.sort();
         matching.dedup();
         if matching.is_empty() {
@@ -397,8 +399,7 @@ fn by_hand(host: &Host, request: &Request<'_>, wishes: &[Wish], known: &[Package
     let automatic = dpkg::automatic(host);
     let installed = |name: &str| known.iter().any(|package| package.is_installed() && package.is_called(name));
     let names: Vec<&str> = wishes.iter().map(|wish| wish.name.as_str()).collect();
-    let marked: Vec<&str> =
-        names.into_iter().filter(|name| automatic.contains(*name) && installed(name)).collect();
+    let marked: Vec<&str> = names.into_iter().filter(|name| automatic.contains(*name) && installed(name)).collect();
     if marked.is_empty() {
         return None;
     }
@@ -473,11 +474,11 @@ pub(super) fn report(
 ) -> Result<Map, ModuleError> {
     let mut result = wanted.result.clone();
     let before = result.get("cache_update_time").cloned();
-    let after = fetched(host);
+    let after = fetched(host) / SECOND;
     result.insert("cache_update_time".to_owned(), after.into());
     if let Some((change, run)) = failed_run(request, wanted, runs) {
         let (stdout, stderr) = (said(&run.stdout), said(&run.stderr));
-        let message = super::apt_order::complaint(request, change.resource.label(), &stderr);
+        let message = super::apt_order::complaint(request, change.resource.label(), &stdout, &stderr);
         result.insert("rc".to_owned(), run.rc.into());
         put_output(&mut result, &stdout, &stderr);
         return Err(ModuleError { message, result });

@@ -175,7 +175,7 @@ impl<'a> Order<'a> {
         argv.insert(1, "--simulate".to_owned());
         let answer = ask(host, &argv)?;
         if answer.rc != 0 {
-            let message = complaint(self.request, change.resource.label(), &answer.stderr);
+            let message = complaint(self.request, change.resource.label(), &answer.stdout, &answer.stderr);
             return Err(ModuleError::new(message).with("rc", answer.rc).with("stdout", answer.stdout));
         }
         Ok(answer.stdout)
@@ -192,16 +192,19 @@ fn patience(request: &Request<'_>) -> i64 {
 }
 
 /// Why a command of apt failed, as Ansible words it; a lock that was not given up is named as such.
-pub(super) fn complaint(request: &Request<'_>, label: &str, stderr: &str) -> String {
-    let stderr = stderr.trim();
-    let locked = stderr.lines().find(|row| row.contains("Could not get lock") || row.contains("is held by process"));
-    if let Some(row) = locked {
+pub(super) fn complaint(request: &Request<'_>, label: &str, stdout: &str, stderr: &str) -> String {
+    let held = |row: &&str| row.contains("Could not get lock");
+    let refused = |row: &&str| row.contains("Unable to acquire") || row.contains("Unable to lock");
+    let mut rows = stderr.lines().chain(stdout.lines());
+    if stderr.lines().any(|row| held(&row) || refused(&row)) {
+        let row = rows.clone().find(held).or_else(|| rows.find(refused)).unwrap_or_default();
         return format!(
             "the package database was still locked after {} s (lock_timeout): {}",
             patience(request),
-            row.trim_start_matches("E: ")
+            row.trim_start_matches("E: ").trim_start_matches("Waiting for cache lock: ")
         );
     }
+    let stderr = stderr.trim();
     if label.ends_with("apt-get update") {
         return format!("Failed to update apt cache: {stderr}");
     }

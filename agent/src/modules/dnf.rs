@@ -22,8 +22,7 @@ pub(super) const ENABLEREPO: ParamSpec =
     param("enablerepo", ParamKind::List, "Repositories that are used besides.").end();
 pub(super) const DISABLEREPO: ParamSpec =
     param("disablerepo", ParamKind::List, "Repositories that are not used.").end();
-pub(super) const NO_GPG: ParamSpec =
-    switch("disable_gpg_check", "Accept packages without a valid signature.").end();
+pub(super) const NO_GPG: ParamSpec = switch("disable_gpg_check", "Accept packages without a valid signature.").end();
 
 const PARAMS: &[ParamSpec] = &[
     param("name", ParamKind::List, "Packages: names, name-version, globs, `@groups`, files, addresses; `*` is all.")
@@ -158,8 +157,8 @@ pub(super) fn wanted(host: &Host, request: &Request<'_>, names: Vec<String>) -> 
         return Ok(wanted);
     }
     let state = word(request, "state");
-    let absent = matches!(state.as_deref(), Some("absent" | "removed"))
-        || (state.is_none() && flag(request, "autoremove"));
+    let absent =
+        matches!(state.as_deref(), Some("absent" | "removed")) || (state.is_none() && flag(request, "autoremove"));
     let change = match state.as_deref() {
         _ if absent && names.is_empty() => order.simulated("autoremove", &[])?,
         _ if absent => {
@@ -296,7 +295,8 @@ impl Order<'_> {
         let (plain, mut missing): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| is_plain(name));
         let (files, plain): (Vec<String>, Vec<String>) = plain.into_iter().partition(|name| name.ends_with(".rpm"));
         for file in files {
-            let full = self.rpm(&["-qp", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}"], std::slice::from_ref(&file))?;
+            let full =
+                self.rpm(&["-qp", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}"], std::slice::from_ref(&file))?;
             let said = self.rpm(&["-q", "--qf", "there"], &[full.lines().last().unwrap_or_default().to_owned()])?;
             if !said.contains("there") {
                 missing.push(file);
@@ -307,7 +307,9 @@ impl Order<'_> {
         }
         let said = self.rpm(&["-q", "--qf", ""], &plain)?;
         let is_open = |said: &str, name: &str| {
-            let tells = |row: &str| row == format!("package {name} is not installed") || row == format!("no package provides {name}");
+            let tells = |row: &str| {
+                row == format!("package {name} is not installed") || row == format!("no package provides {name}")
+            };
             said.lines().any(tells) || said.contains(&format!("file {name}: No such file"))
         };
         let open: Vec<String> = plain.into_iter().filter(|name| is_open(&said, name)).collect();
@@ -380,7 +382,9 @@ fn summary(stdout: &str) -> Vec<String> {
     for row in stdout.lines() {
         let title = row.trim_end().strip_suffix(':');
         match title {
-            Some(title @ ("Installed" | "Upgraded" | "Removed" | "Downgraded" | "Reinstalled")) => heading = Some(title),
+            Some(title @ ("Installed" | "Upgraded" | "Removed" | "Downgraded" | "Reinstalled")) => {
+                heading = Some(title)
+            }
             _ if row.starts_with(' ') => {
                 if let Some(title) = heading {
                     rows.extend(row.split_whitespace().map(|package| format!("{title}: {package}")));

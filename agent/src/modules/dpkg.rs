@@ -163,8 +163,7 @@ fn by_parts(left: &str, right: &str) -> std::cmp::Ordering {
             let digits = digits.trim_start_matches('0');
             (digits.len(), digits.to_owned())
         };
-        let order =
-            weigh(words).cmp(&weigh(other_words)).then_with(|| trimmed(numbers).cmp(&trimmed(other_numbers)));
+        let order = weigh(words).cmp(&weigh(other_words)).then_with(|| trimmed(numbers).cmp(&trimmed(other_numbers)));
         if order != std::cmp::Ordering::Equal {
             return order;
         }
@@ -210,7 +209,10 @@ mod tests {
     fn paragraphs_become_packages() {
         let text = "Package: a\nStatus: install ok installed\nVersion: 1-2\nProvides: b (= 1), c\nDescription: x\n y\n\nPackage: d\nStatus: deinstall ok config-files\nVersion: 3\n";
         let packages = parse(text);
-        assert_eq!((packages[0].provides.as_slice(), packages[0].is_installed()), (["b".into(), "c".into()].as_slice(), true));
+        assert_eq!(
+            (packages[0].provides.as_slice(), packages[0].is_installed()),
+            (["b".into(), "c".into()].as_slice(), true)
+        );
         assert_eq!((packages[1].status.as_str(), packages[1].selection.as_str()), ("config-files", "deinstall"));
     }
 

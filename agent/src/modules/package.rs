@@ -13,11 +13,13 @@ const NEVER: &str = "installing and removing packages cannot be undone: their ow
 /// Managers without a module of their own: the program, whether one package is installed, and the orders.
 const OTHERS: &[(&str, &[&str], &[&str], &[&str], &[&str])] = &[
     ("zypper", &["rpm", "-q", "--whatprovides"], &["-n", "install"], &["-n", "remove"], &["-n", "update"]),
-    ("pacman", &["pacman", "-Q"], &["-S", "--noconfirm", "--needed"], &["-R", "--noconfirm"], &[
-        "-S",
-        "--noconfirm",
-        "--needed",
-    ]),
+    (
+        "pacman",
+        &["pacman", "-Q"],
+        &["-S", "--noconfirm", "--needed"],
+        &["-R", "--noconfirm"],
+        &["-S", "--noconfirm", "--needed"],
+    ),
     ("apk", &["apk", "info", "-e"], &["add"], &["del"], &["add", "-u"]),
 ];
 
@@ -122,7 +124,11 @@ fn manager(host: &Host, request: &Request<'_>) -> Result<String, ModuleError> {
     let rpm = ["/etc/redhat-release", "/etc/fedora-release"];
     let first = if rpm.iter().any(|path| matches!(host.stat(path), Ok(Some(_)))) { 2 } else { 0 };
     let found = order.iter().cycle().skip(first).take(order.len()).find(|(program, _)| host.program(program).is_some());
-    found.map(|(_, name)| (*name).to_owned()).ok_or_else(|| ModuleError::new("Could not find a matching action for the \"auto\" package manager: this host has none that is known"))
+    found.map(|(_, name)| (*name).to_owned()).ok_or_else(|| {
+        ModuleError::new(
+            "Could not find a matching action for the \"auto\" package manager: this host has none that is known",
+        )
+    })
 }
 
 fn others(host: &Host, request: &Request<'_>, manager: &str, names: &[String]) -> Result<Wanted, ModuleError> {

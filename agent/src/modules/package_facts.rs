@@ -11,7 +11,9 @@ use luthier_protocol::{Map, Value};
 use serde_json::json;
 
 const PARAMS: &[ParamSpec] = &[
-    param("manager", ParamKind::List, "Package databases to read; `auto`: whichever there are.").default("[auto]").end(),
+    param("manager", ParamKind::List, "Package databases to read; `auto`: whichever there are.")
+        .default("[auto]")
+        .end(),
     param("strategy", ParamKind::Str, "`first`: stop at the first that has packages; `all`: read all.")
         .default("first")
         .one_of(texts!["first", "all"])
@@ -59,7 +61,10 @@ impl Module for PackageFacts {
             }
         }
         if packages.is_empty() {
-            let message = format!("Could not detect a supported package manager from the following list: {}", managers.join(", "));
+            let message = format!(
+                "Could not detect a supported package manager from the following list: {}",
+                managers.join(", ")
+            );
             return Err(ModuleError::new(message));
         }
         let facts = json!({"packages": packages});

@@ -115,7 +115,8 @@ impl Module for User {
             return Err(ModuleError::new(format!("{name} is no name of an account")));
         }
         let state = word(request, "state").unwrap_or_else(|| "present".to_owned());
-        let mut result = Map::from_iter([("name".to_owned(), name.clone().into()), ("state".to_owned(), state.clone().into())]);
+        let mut result =
+            Map::from_iter([("name".to_owned(), name.clone().into()), ("state".to_owned(), state.clone().into())]);
         let mut put = |key: &str, value: Value| result.insert(key.to_owned(), value);
         let account = host.account(&name);
         let mut changes = Vec::new();
@@ -223,7 +224,8 @@ fn wanted_groups(host: &Host, request: &Request<'_>) -> Result<Option<Vec<String
 fn add(host: &Host, request: &Request<'_>, name: &str) -> Result<Change, ModuleError> {
     let busybox = host.program("useradd").is_none() && host.program("adduser").is_some();
     let mut argv = vec![need(host, if busybox { "adduser" } else { "useradd" })?];
-    let mut with = |option: &str, value: Option<String>| argv.extend(value.into_iter().flat_map(|v| [option.to_owned(), v]));
+    let mut with =
+        |option: &str, value: Option<String>| argv.extend(value.into_iter().flat_map(|v| [option.to_owned(), v]));
     with("-u", number(request, "uid").map(|uid| uid.to_string()));
     with(if busybox { "-h" } else { "-d" }, word(request, "home"));
     with("-s", word(request, "shell"));
@@ -359,7 +361,11 @@ fn passwords(person: &Person<'_>, shadow: &[String]) -> Result<Option<Change>, M
     let hash = wanted.as_deref().unwrap_or(&present).trim_start_matches('!').to_owned();
     let is_locked = present.starts_with('!');
     let named_lock = wanted.as_deref().is_some_and(|wanted| wanted.starts_with('!'));
-    let locked = lock.unwrap_or(if wanted.is_some() && hash != present.trim_start_matches('!') { named_lock } else { is_locked });
+    let locked = lock.unwrap_or(if wanted.is_some() && hash != present.trim_start_matches('!') {
+        named_lock
+    } else {
+        is_locked
+    });
     if hash == present.trim_start_matches('!') && locked == is_locked {
         return Ok(None);
     }

@@ -70,8 +70,7 @@ impl Person<'_> {
     ) -> Result<Option<Change>, ModuleError> {
         let rows = self.host.all_groups();
         let member = |name: &str| rows.iter().any(|row| row.name == name && row.members.iter().any(|m| m == self.name));
-        let mut present: Vec<String> =
-            rows.iter().map(|row| row.name.clone()).filter(|name| member(name)).collect();
+        let mut present: Vec<String> = rows.iter().map(|row| row.name.clone()).filter(|name| member(name)).collect();
         present.sort();
         present.dedup();
         let append = flag(self.request, "append");
@@ -193,7 +192,9 @@ pub(super) fn password_step(person: &Person<'_>, old: &str, new: &str) -> Change
 pub(super) fn home_step(request: &Request<'_>, name: &str, home: &str, login_defs: &str) -> Change {
     let skeleton = word(request, "skeleton").unwrap_or_else(|| "/etc/skel".to_owned());
     let setting = |key: &str| {
-        let value = |row: &str| row.strip_prefix(key).filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim).map(str::to_owned);
+        let value = |row: &str| {
+            row.strip_prefix(key).filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim).map(str::to_owned)
+        };
         login_defs.lines().find_map(value).and_then(|octal| u32::from_str_radix(&octal, 8).ok())
     };
     let mode = setting("HOME_MODE").unwrap_or_else(|| setting("UMASK").map_or(0o755, |umask| 0o777 & !umask));
