@@ -4,10 +4,10 @@
 //! installed, and what an upgrade would do. Packages come and go with scripts of their own, so nothing here is undone.
 //! Documented in apt-get(8).
 
-use super::apt_order::{Order, aware};
+use super::apt_order::{Order, aware, complaint, is_update};
 use super::asked::{flag, list, number, text, word};
 use super::declare::{Spec, param, returned, texts};
-use super::dpkg::{self, Package, Wish};
+use super::dpkg::{self, Package, Policy, Wish};
 use super::tool::{Step, Undo, ask, failed_run, need, put_output, said, shell_probe, words};
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
 use crate::host::{Host, glob};
@@ -124,7 +124,6 @@ static SPEC: ModuleSpec = Spec {
     example: "- apt:\n    name: [numactl, irqbalance]\n    cache_valid_time: 3600\n",
     returns: RETURNS,
     revertible: false,
-    ..Spec::NONE
 }
 .end();
 
@@ -344,22 +343,6 @@ fn lacking(
     Ok(specs)
 }
 
-/// What `apt-cache policy` tells of a package.
-#[derive(Debug, Default)]
-struct Policy {
-    name: String,
-    candidate: Option<String>,
-    versions: Vec<String>,
-}
-
-impl Policy {
-    /// The version to install: apt's own choice where it is accepted, else the newest that is.
-    fn best(&self, wish: &Wish) -> Option<String> {
-        let choice = self.candidate.iter().find(|version| wish.accepts(version));
-        choice.or_else(|| self.versions.iter().find(|version| wish.accepts(version))).cloned()
-    }
-}
-
 fn policies(host: &Host, request: &Request<'_>, wishes: &[&Wish]) -> Result<Vec<Policy>, ModuleError> {
     let mut argv = vec![need(host, "apt-cache")?];
     if let Some(release) = word(request, "default_release") {
@@ -367,30 +350,7 @@ fn policies(host: &Host, request: &Request<'_>, wishes: &[&Wish]) -> Result<Vec<
     }
     argv.push("policy".to_owned());
     argv.extend(wishes.iter().map(|wish| wish.name.clone()));
-    Ok(parse_policies(&ask(host, &argv)?.stdout))
-}
-
-fn parse_policies(text: &str) -> Vec<Policy> {
-    let mut policies: Vec<Policy> = Vec::new();
-    let mut version = None;
-    for row in text.lines() {
-        if !row.starts_with(' ') {
-            let name = row.trim_end_matches(':').to_owned();
-            policies.push(Policy { name, ..Policy::default() });
-            continue;
-        }
-        let Some(policy) = policies.last_mut() else { continue };
-        let trimmed = row.trim();
-        if let Some(candidate) = trimmed.strip_prefix("Candidate: ") {
-            policy.candidate = Some(candidate.to_owned()).filter(|text| text != "(none)");
-        } else if row.starts_with("     ") && !row.starts_with("        ") || row.starts_with(" *** ") {
-            version = trimmed.trim_start_matches("*** ").split(' ').next().map(str::to_owned);
-        } else if row.starts_with("        ") && !trimmed.ends_with("/var/lib/dpkg/status") {
-            // Offered by some source, not only installed.
-            policy.versions.extend(version.take());
-        }
-    }
-    policies
+    Ok(dpkg::policies(&ask(host, &argv)?.stdout))
 }
 
 /// Named packages that came as somebody's dependency are from now on wanted for themselves.
@@ -478,13 +438,12 @@ pub(super) fn report(
     result.insert("cache_update_time".to_owned(), after.into());
     if let Some((change, run)) = failed_run(request, wanted, runs) {
         let (stdout, stderr) = (said(&run.stdout), said(&run.stderr));
-        let message = super::apt_order::complaint(request, change.resource.label(), &stdout, &stderr);
+        let message = complaint(request, change.resource.label(), &stdout, &stderr);
         result.insert("rc".to_owned(), run.rc.into());
         put_output(&mut result, &stdout, &stderr);
         return Err(ModuleError { message, result });
     }
-    let only_update =
-        wanted.changes.len() == 1 && wanted.changes.first().is_some_and(|change| super::apt_order::is_update(change));
+    let only_update = wanted.changes.len() == 1 && wanted.changes.first().is_some_and(is_update);
     if only_update && before == Some(after.into()) {
         // Fetched, and everything was as it had been.
         result.insert("changed".to_owned(), false.into());
@@ -499,22 +458,4 @@ pub(super) fn report(
         put_output(&mut result, &stdout, &join(|run| &run.stderr));
     }
     Ok(result)
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::indexing_slicing, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn a_policy_names_what_can_be_installed() {
-        let text = "hello:\n  Installed: 2.9-1\n  Candidate: 2.10-3\n  Version table:\n     2.10-3 500\n        500 http://x bookworm/main amd64 Packages\n *** 2.9-1 100\n        100 /var/lib/dpkg/status\n     2.8-1 500\n        500 http://x old/main amd64 Packages\nvirtual:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
-        let policies = parse_policies(text);
-        assert_eq!(policies[0].versions, ["2.10-3", "2.8-1"]);
-        let best = |spec: &str| Wish::new(spec).ok().and_then(|wish| policies[0].best(&wish));
-        assert_eq!(best("hello").as_deref(), Some("2.10-3"));
-        assert_eq!(best("hello=2.8*").as_deref(), Some("2.8-1"));
-        assert_eq!((best("hello=2.9*"), best("hello>=3")), (None, None));
-        assert_eq!((policies[1].name.as_str(), &policies[1].candidate), ("virtual", &None));
-    }
 }

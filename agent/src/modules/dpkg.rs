@@ -179,6 +179,49 @@ fn stretch<'a>(text: &mut &'a str, digits: bool) -> &'a str {
     taken
 }
 
+/// What `apt-cache policy` tells of a package.
+#[derive(Debug, Default)]
+pub(super) struct Policy {
+    /// The package.
+    pub name: String,
+    /// apt's choice.
+    candidate: Option<String>,
+    /// What sources offer, newest first.
+    versions: Vec<String>,
+}
+
+impl Policy {
+    /// The version to install: apt's own choice where it is accepted, else the newest that is.
+    pub(super) fn best(&self, wish: &Wish) -> Option<String> {
+        let choice = self.candidate.iter().find(|version| wish.accepts(version));
+        choice.or_else(|| self.versions.iter().find(|version| wish.accepts(version))).cloned()
+    }
+}
+
+/// What `apt-cache policy` prints.
+pub(super) fn policies(text: &str) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = Vec::new();
+    let mut version = None;
+    for row in text.lines() {
+        if !row.starts_with(' ') {
+            let name = row.trim_end_matches(':').to_owned();
+            policies.push(Policy { name, ..Policy::default() });
+            continue;
+        }
+        let Some(policy) = policies.last_mut() else { continue };
+        let trimmed = row.trim();
+        if let Some(candidate) = trimmed.strip_prefix("Candidate: ") {
+            policy.candidate = Some(candidate.to_owned()).filter(|text| text != "(none)");
+        } else if row.starts_with("     ") && !row.starts_with("        ") || row.starts_with(" *** ") {
+            version = trimmed.trim_start_matches("*** ").split(' ').next().map(str::to_owned);
+        } else if row.starts_with("        ") && !trimmed.ends_with("/var/lib/dpkg/status") {
+            // Offered by some source, not only installed.
+            policy.versions.extend(version.take());
+        }
+    }
+    policies
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
@@ -221,5 +264,17 @@ mod tests {
         assert!(Wish::new("foo=1.2*").unwrap().accepts("1.2-3") && !Wish::new("foo=1.2*").unwrap().accepts("1.3"));
         assert!(Wish::new("foo>=1.10").unwrap().accepts("1.10") && !Wish::new("foo>=1.10").unwrap().accepts("1.9"));
         assert!(Wish::new("foo=1=2").is_err());
+    }
+
+    #[test]
+    fn a_policy_names_what_can_be_installed() {
+        let text = "hello:\n  Installed: 2.9-1\n  Candidate: 2.10-3\n  Version table:\n     2.10-3 500\n        500 http://x bookworm/main amd64 Packages\n *** 2.9-1 100\n        100 /var/lib/dpkg/status\n     2.8-1 500\n        500 http://x old/main amd64 Packages\nvirtual:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
+        let policies = policies(text);
+        assert_eq!(policies[0].versions, ["2.10-3", "2.8-1"]);
+        let best = |spec: &str| Wish::new(spec).ok().and_then(|wish| policies[0].best(&wish));
+        assert_eq!(best("hello").as_deref(), Some("2.10-3"));
+        assert_eq!(best("hello=2.8*").as_deref(), Some("2.8-1"));
+        assert_eq!((best("hello=2.9*"), best("hello>=3")), (None, None));
+        assert_eq!((policies[1].name.as_str(), &policies[1].candidate), ("virtual", &None));
     }
 }

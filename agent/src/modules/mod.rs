@@ -24,6 +24,8 @@ mod mode;
 mod ownership;
 mod package;
 mod package_facts;
+#[cfg(test)]
+mod package_stories;
 mod pattern;
 mod pattern_translate;
 mod ping;

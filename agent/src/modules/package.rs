@@ -10,17 +10,32 @@ use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec};
 
 const NEVER: &str = "installing and removing packages cannot be undone: their own scripts have run";
 
-/// Managers without a module of their own: the program, whether one package is installed, and the orders.
-const OTHERS: &[(&str, &[&str], &[&str], &[&str], &[&str])] = &[
-    ("zypper", &["rpm", "-q", "--whatprovides"], &["-n", "install"], &["-n", "remove"], &["-n", "update"]),
-    (
-        "pacman",
-        &["pacman", "-Q"],
-        &["-S", "--noconfirm", "--needed"],
-        &["-R", "--noconfirm"],
-        &["-S", "--noconfirm", "--needed"],
-    ),
-    ("apk", &["apk", "info", "-e"], &["add"], &["del"], &["add", "-u"]),
+/// A manager without a module of its own: its program, and what that and others are told.
+struct Other {
+    program: &'static str,
+    /// Ends well where a package is installed.
+    test: &'static [&'static str],
+    install: &'static [&'static str],
+    remove: &'static [&'static str],
+    latest: &'static [&'static str],
+}
+
+const OTHERS: &[Other] = &[
+    Other {
+        program: "zypper",
+        test: &["rpm", "-q", "--whatprovides"],
+        install: &["-n", "install"],
+        remove: &["-n", "remove"],
+        latest: &["-n", "update"],
+    },
+    Other {
+        program: "pacman",
+        test: &["pacman", "-Q"],
+        install: &["-S", "--noconfirm", "--needed"],
+        remove: &["-R", "--noconfirm"],
+        latest: &["-S", "--noconfirm", "--needed"],
+    },
+    Other { program: "apk", test: &["apk", "info", "-e"], install: &["add"], remove: &["del"], latest: &["add", "-u"] },
 ];
 
 const PARAMS: &[ParamSpec] = &[
@@ -132,13 +147,13 @@ fn manager(host: &Host, request: &Request<'_>) -> Result<String, ModuleError> {
 }
 
 fn others(host: &Host, request: &Request<'_>, manager: &str, names: &[String]) -> Result<Wanted, ModuleError> {
-    let Some((program, test, install, remove, latest)) = OTHERS.iter().find(|row| row.0 == manager) else {
+    let Some(other) = OTHERS.iter().find(|other| other.program == manager) else {
         return Err(ModuleError::new(format!("Could not find a module for package manager {manager}")));
     };
-    let program = need(host, program)?;
+    let program = need(host, other.program)?;
     let mut there = Vec::new();
     for name in names {
-        let mut argv = words(test);
+        let mut argv = words(other.test);
         argv.push(name.clone());
         if let Some(path) = argv.first().and_then(|tool| host.program(tool)) {
             argv.splice(0..1, [path]);
@@ -150,10 +165,10 @@ fn others(host: &Host, request: &Request<'_>, manager: &str, names: &[String]) -
     };
     let state = word(request, "state").unwrap_or_default();
     let (orders, chosen): (&[&str], Vec<String>) = match state.as_str() {
-        "absent" | "removed" => (remove, select(true)),
-        "latest" => (latest, names.to_vec()),
-        "present" | "installed" => (install, select(false)),
-        other => return Err(ModuleError::new(format!("{manager} knows no state {other}"))),
+        "absent" | "removed" => (other.remove, select(true)),
+        "latest" => (other.latest, names.to_vec()),
+        "present" | "installed" => (other.install, select(false)),
+        state => return Err(ModuleError::new(format!("{manager} knows no state {state}"))),
     };
     let mut wanted = Wanted::default();
     if !chosen.is_empty() {

@@ -1,14 +1,7 @@
 //! Accounts, packages and services changed for real and taken back, on a throwaway copy of this machine's root: each
 //! story runs in a child process below an overlay in a mount namespace of its own. Passed over (and said) without root,
 //! overlays or Debian's tools.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 
 use super::carry::{Bench, carry_out};
 use super::rollback;
@@ -307,4 +300,43 @@ fn a_locked_package_database_is_waited_for_and_then_named() {
     let message = refused.result["msg"].as_str().unwrap();
     assert!(message.contains("still locked after 1 s (lock_timeout)"), "{refused:?}");
     assert!(task("x", "apt", json!({"name": "lt-tool"})).0);
+}
+
+#[test]
+fn units_are_enabled_and_masked_for_the_next_boot_and_go_back() {
+    if !inside("units_are_enabled_and_masked_for_the_next_boot_and_go_back") {
+        return;
+    }
+    if !Path::new("/usr/bin/systemctl").exists() {
+        eprintln!("passed over: no systemctl");
+        return;
+    }
+    let unit = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n";
+    shell(&format!("mkdir -p /etc/systemd/system; printf '{unit}' >/etc/systemd/system/lt-x.service"));
+    let state = || shell("systemctl is-enabled lt-x || true");
+    assert_eq!(state(), "disabled");
+    let enable = json!({"name": "lt-x", "enabled": true});
+    assert_eq!(carry("c", "systemd", enable.clone(), true).status, Status::Changed);
+    assert_eq!(state(), "disabled");
+    let (changed, result) = task("e", "systemd", enable.clone());
+    assert!(changed && result["enabled"] == true && result["name"] == "lt-x", "{result}");
+    assert_eq!(state(), "enabled");
+    assert!(!task("e", "service", json!({"name": "lt-x", "enabled": true, "use": "systemd"})).0);
+    // Somebody else disables it: undoing has nothing left to do; enabled again, it does.
+    shell("systemctl disable lt-x");
+    assert_eq!(undo("e"), [UndoOutcome::AlreadyOriginal]);
+    assert!(task("f", "systemd", enable).0);
+    assert_eq!(undo("f"), [UndoOutcome::Restored]);
+    assert_eq!(state(), "disabled");
+    shell(
+        "rm /etc/systemd/system/lt-x.service; mkdir -p /usr/lib/systemd/system; printf '[Service]\\nExecStart=/bin/true\\n' >/usr/lib/systemd/system/lt-y.service",
+    );
+    let mask = json!({"name": "lt-y", "masked": true});
+    assert!(task("m", "systemd", mask.clone()).0 && !task("m", "systemd", mask).0);
+    assert_eq!(shell("readlink /etc/systemd/system/lt-y.service"), "/dev/null");
+    assert_eq!(undo("m"), [UndoOutcome::Restored]);
+    shell("test ! -e /etc/systemd/system/lt-y.service");
+    let start = carry("s", "systemd", json!({"name": "lt-y", "state": "started"}), false);
+    assert_eq!(start.status, Status::Failed);
+    assert!(start.result["msg"].as_str().unwrap().contains("systemd does not run here"), "{start:?}");
 }
