@@ -168,7 +168,7 @@ pub static ALL: &[&dyn Module] = &[
     &package_facts::PackageFacts,
     &ping::Ping,
     &replace::Replace,
-    &service::Service,
+    &service::Daemon,
     &service_facts::ServiceFacts,
     &setup::Setup,
     &shell::Shell,

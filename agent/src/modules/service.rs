@@ -45,9 +45,9 @@ static SPEC: ModuleSpec = Spec {
 .end();
 
 /// The module.
-pub struct Service;
+pub struct Daemon;
 
-impl Module for Service {
+impl Module for Daemon {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }

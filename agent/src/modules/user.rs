@@ -7,8 +7,9 @@ use super::asked::{choice, flag, list, name, number, text, word};
 use super::declare::{Param, Spec, param, returned, texts};
 use super::group::failure;
 use super::tool::{Step, Undo, need, quoted, shell_probe, words};
-use super::user_change::{Person, expiry, home_step, key_step, password_step, secret};
+use super::user_change::{HOMES, Person, expiry, home_step, key_step, password_step, secret};
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
+use crate::host::paths::join;
 use crate::host::{Account, Host};
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
@@ -147,7 +148,7 @@ impl Module for User {
                 }
                 let home = word(request, "home")
                     .or_else(|| found.as_ref().map(|account| account.home.clone()))
-                    .unwrap_or_else(|| format!("/home/{name}"));
+                    .unwrap_or_else(|| join(HOMES, &name));
                 if flag(request, "generate_ssh_key") {
                     changes.extend(key_step(host, request, &name, &home)?);
                 }

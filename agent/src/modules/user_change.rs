@@ -9,6 +9,9 @@ use crate::host::{Civil, Host};
 use luthier_protocol::Value;
 use luthier_protocol::change::Change;
 
+/// Where homes lie by default.
+pub(super) const HOMES: &str = "/home";
+
 /// Variable that hands a secret to a command, so that no list of processes shows it.
 pub(super) fn secret() -> &'static str {
     "LUTHIER_SECRET"
@@ -126,7 +129,7 @@ impl Person<'_> {
 
     /// A new account; `later` are groups that its tool cannot give it at once.
     pub(super) fn create(&self, argv: Vec<String>, later: &[String]) -> Change {
-        let home = word(self.request, "home").unwrap_or_else(|| format!("/home/{}", self.name));
+        let home = word(self.request, "home").unwrap_or_else(|| join(HOMES, self.name));
         let makes_home = flag(self.request, "create_home") && !matches!(self.host.stat(&home), Ok(Some(_)));
         let label = line(&argv);
         let mut script = String::new();

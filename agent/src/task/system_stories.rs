@@ -170,27 +170,27 @@ fn a_home_that_was_used_stays_a_key_goes_and_a_group_comes_back() {
     if !inside("a_home_that_was_used_stays_a_key_goes_and_a_group_comes_back") {
         return;
     }
-    assert!(task("one", "user", json!({"name": "lt_guest"})).0);
-    shell("echo precious >/home/lt_guest/file; groupadd -g 5903 lt_team; gpasswd -M lt_guest,root lt_team");
+    assert!(task("one", "user", json!({"name": "lt_guest", "home": "/srv/lt_guest"})).0);
+    shell("echo precious >/srv/lt_guest/file; groupadd -g 5903 lt_team; gpasswd -M lt_guest,root lt_team");
     let key = json!({"name": "lt_guest", "generate_ssh_key": true, "ssh_key_type": "ed25519"});
     let (changed, result) = task("key", "user", key.clone());
     assert!(changed && !task("key", "user", key).0);
-    assert_eq!(result["ssh_key_file"], "/home/lt_guest/.ssh/id_ed25519");
+    assert_eq!(result["ssh_key_file"], "/srv/lt_guest/.ssh/id_ed25519");
     assert!(result["ssh_public_key"].as_str().unwrap().starts_with("ssh-ed25519 "), "{result}");
     assert!(result["ssh_fingerprint"].as_str().unwrap().contains("SHA256:"), "{result}");
-    assert_eq!(shell("stat -c %U:%a /home/lt_guest/.ssh/id_ed25519 /home/lt_guest/.ssh"), "lt_guest:600\nlt_guest:700");
+    assert_eq!(shell("stat -c %U:%a /srv/lt_guest/.ssh/id_ed25519 /srv/lt_guest/.ssh"), "lt_guest:600\nlt_guest:700");
     assert_eq!(undo("key"), [UndoOutcome::Restored]);
-    assert_eq!(shell("ls /home/lt_guest/.ssh"), "");
+    assert_eq!(shell("ls /srv/lt_guest/.ssh"), "");
 
     assert!(task("two", "group", json!({"name": "lt_team", "state": "absent"})).0);
     assert_eq!(shell("getent group lt_team || echo none"), "none");
     assert_eq!(undo("two"), [UndoOutcome::Restored]);
     assert_eq!(shell("getent group lt_team"), "lt_team:x:5903:lt_guest,root");
     assert_eq!(undo("one"), [UndoOutcome::Restored]);
-    assert_eq!(shell("getent passwd lt_guest || cat /home/lt_guest/file"), "precious");
-    assert!(task("three", "user", json!({"name": "lt_guest"})).0);
+    assert_eq!(shell("getent passwd lt_guest || cat /srv/lt_guest/file"), "precious");
+    assert!(task("three", "user", json!({"name": "lt_guest", "home": "/srv/lt_guest"})).0);
     assert!(task("four", "user", json!({"name": "lt_guest", "state": "absent", "remove": true})).0);
-    assert_eq!(shell("ls -d /home/lt_guest || echo none"), "none");
+    assert_eq!(shell("ls -d /srv/lt_guest || echo none"), "none");
     assert_eq!(undo("four"), [UndoOutcome::Irreversible]);
     let none = carry("five", "user", json!({"name": "lt_x", "groups": ["lt_nowhere"]}), false);
     assert_eq!(none.result["msg"], "Group lt_nowhere does not exist");
