@@ -4,6 +4,7 @@ use crate::msgpack::{Reader, Unreadable, Writer};
 use crate::packed::Packed;
 use crate::{packed_enum, packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One wanted change of one resource on the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,7 +102,7 @@ pub struct Times {
 pub struct Bytes(#[serde(with = "serde_bytes")] pub Vec<u8>);
 
 /// A command to run: the one change the engine cannot compute before it happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -117,6 +118,23 @@ pub struct Run {
     /// A program that is written to a private file while the command runs; its path is added to the arguments.
     #[serde(default)]
     pub script: Option<Bytes>,
+    /// Variables for this command and its undo alone, over those of the task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// How to tell whether it is in effect. Without it the undo command is run unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// A program that tells what a command has changed: undoing compares with it, as undoing a file compares with the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Program and arguments; it must only look. Its exit status does not count.
+    pub argv: Vec<String>,
+    /// What it printed before the command, without blanks around it.
+    pub before: String,
+    /// What it prints once the command has done its work.
+    pub after: String,
 }
 
 /// When a change takes effect. The codes of the tunables' reference.
@@ -173,7 +191,8 @@ packed_enum!(State = Self::Absent;
 );
 packed_struct!(Meta { mode, uid, gid; times });
 packed_struct!(Times { atime_ns, mtime_ns });
-packed_struct!(Run { argv; chdir, stdin, undo });
+packed_struct!(Run { argv; chdir, stdin, undo, script, environment, probe });
+packed_struct!(Probe { argv, before, after });
 packed_words!(Scope {
     Live "live",
     NextAlloc "next-alloc",

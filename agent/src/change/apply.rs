@@ -8,6 +8,7 @@ use crate::host::{Command, Finished, Host, Stop};
 use luthier_protocol::change::{Change, Meta, Resource, Run, State};
 use luthier_protocol::message::Stream;
 use luthier_protocol::task::MAX_RESULT;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
@@ -62,15 +63,26 @@ pub fn run(host: &Host, run: &Run, limits: &Limits<'_>, output: &mut dyn FnMut(S
     let script = run.script.as_ref().map(|bytes| Script::write(host, &bytes.0)).transpose()?;
     let mut argv = run.argv.clone();
     argv.extend(script.iter().map(|script| script.path().display().to_string()));
+    let environment = environment_of(run, limits.environment);
     let command = Command {
         argv: &argv,
         chdir: run.chdir.as_deref(),
         stdin: run.stdin.as_ref().map(|bytes| bytes.0.as_slice()),
-        environment: limits.environment,
+        environment: &environment,
         deadline: limits.deadline,
         limit: MAX_RESULT / 2,
     };
     host.run(&command, limits.stop, output)
+}
+
+/// The task's variables and the command's own.
+pub(super) fn environment_of<'a>(run: &Run, task: &'a BTreeMap<String, String>) -> Cow<'a, BTreeMap<String, String>> {
+    if run.environment.is_empty() {
+        return Cow::Borrowed(task);
+    }
+    let mut all = task.clone();
+    all.extend(run.environment.clone());
+    Cow::Owned(all)
 }
 
 /// Turn one state into another, without looking first.

@@ -18,7 +18,7 @@ pub mod job;
 pub mod log;
 pub mod paths;
 mod planned;
-mod query;
+pub mod query;
 pub mod setting;
 mod stop;
 pub mod sys;
@@ -26,6 +26,7 @@ mod who;
 mod write;
 mod zone;
 
+pub use accounts::{Account, Group};
 pub use attributes::Attributes;
 pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};

@@ -92,12 +92,12 @@ pub(super) struct Spec {
     pub one_of: &'static [Cow<'static, [Text]>],
     /// Parameter that takes free text.
     pub free_form: Option<&'static str>,
-    /// What it does cannot be undone.
-    pub lasting: bool,
     /// A task in YAML.
     pub example: &'static str,
     /// Return values.
     pub returns: &'static [ReturnSpec],
+    /// Whether its changes can be undone from the journal.
+    pub revertible: bool,
 }
 
 impl Spec {
@@ -110,9 +110,9 @@ impl Spec {
         exclusive: &[],
         one_of: &[],
         free_form: None,
-        lasting: false,
         example: "",
         returns: &[],
+        revertible: true,
     };
 
     /// The finished spec.
@@ -128,7 +128,7 @@ impl Spec {
             },
             mutually_exclusive: Cow::Borrowed(self.exclusive),
             required_one_of: Cow::Borrowed(self.one_of),
-            revertible: !self.lasting,
+            revertible: self.revertible,
             example: Cow::Borrowed(self.example),
             returns: Cow::Borrowed(self.returns),
         }

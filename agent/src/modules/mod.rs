@@ -2,20 +2,30 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod apt;
+mod apt_order;
+mod asked;
 mod blockinfile;
 mod command;
 mod copy;
 mod copy_tree;
 mod declare;
+mod dnf;
+mod dpkg;
 mod edit;
 mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod group;
 mod lineinfile;
 mod lines;
 mod mode;
 mod ownership;
+mod package;
+mod package_facts;
+#[cfg(test)]
+mod package_stories;
 mod pattern;
 mod pattern_translate;
 mod ping;
@@ -25,6 +35,10 @@ mod raw;
 mod replace;
 mod run_report;
 mod script;
+mod service;
+mod service_facts;
+#[cfg(test)]
+mod service_stories;
 mod setting;
 mod setup;
 mod shell;
@@ -34,10 +48,14 @@ mod stat;
 mod stories;
 mod sysctl;
 mod sysfs;
+mod systemd;
 mod template;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod tool;
+mod user;
+mod user_change;
 
 use crate::host::Host;
 use luthier_protocol::change::Change;
@@ -55,7 +73,8 @@ pub trait Module: Sync {
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError>;
 
     /// The return values once the changes are made. `wanted` is what [`Module::changes`] said, `runs` what its commands
-    /// printed, in order. The default returns `wanted.result`.
+    /// printed, in order; the last may have failed. A `changed: false` among the values says that the commands found nothing to
+    /// do after all. The default returns `wanted.result`.
     fn report(
         &self,
         host: &Host,
@@ -79,11 +98,16 @@ pub struct Request<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// The task's `revert:`.
     pub revert: &'a Revert,
+    /// What [`Wanted::prepare`] asked for has been done.
+    pub prepared: bool,
 }
 
 /// What a module wants.
 #[derive(Debug, Default)]
 pub struct Wanted {
+    /// Commands to run before anything else can be said (package lists to fetch, a file to download): the module is then
+    /// asked again, with [`Request::prepared`]. They alone do not make the task changed; check mode passes over them.
+    pub prepare: Vec<Change>,
     /// Changes in the order they are to be made. Empty: the host is as wanted.
     pub changes: Vec<Change>,
     /// Return values as far as they are known beforehand (all that check mode shows).
@@ -134,20 +158,29 @@ impl ModuleError {
 
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
+    &apt::Apt,
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
+    &dnf::Dnf,
     &file::File,
+    &group::Group,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
+    &package::Package,
+    &package_facts::PackageFacts,
     &ping::Ping,
     &raw::Raw,
     &replace::Replace,
     &script::Script,
+    &service::Daemon,
+    &service_facts::ServiceFacts,
     &setup::Setup,
     &shell::Shell,
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,
+    &systemd::Systemd,
     &template::Template,
+    &user::User,
 ];

@@ -30,7 +30,7 @@ pub(super) const RETURNS: &[ReturnSpec] = &[
 
 static SPEC: ModuleSpec = Spec {
     free_form: Some("_raw_params"),
-    lasting: true,
+    revertible: false,
     name: "raw",
     aliases: texts!["ansible.builtin.raw", "ansible.legacy.raw"],
     summary: "Run a line through the login shell.",

@@ -119,7 +119,7 @@ pub fn wanted_with(
     let change = Change {
         resource: Resource::Command(label),
         before: State::NotRun,
-        after: State::Run(Run { argv, chdir, stdin, undo, script }),
+        after: State::Run(Run { argv, chdir, stdin, undo, script, ..Run::default() }),
         scope: Scope::Live,
         converges: false,
         revert,

@@ -28,7 +28,7 @@ const PARAMS: &[ParamSpec] = &[
 
 static SPEC: ModuleSpec = Spec {
     free_form: Some("_raw_params"),
-    lasting: true,
+    revertible: false,
     name: "script",
     aliases: texts!["ansible.builtin.script", "ansible.legacy.script"],
     summary: "Send a script of the controller to the host, run it and remove it.",

@@ -187,6 +187,7 @@ mod tests {
             content: None,
             environment: &environment,
             revert: &Revert::Unsaid,
+            prepared: false,
         };
         let wanted = Setup.changes(&Host::under(root.path()), &request)?;
         assert!(wanted.changes.is_empty());

@@ -31,6 +31,7 @@ fn task(host: &Host, name: &str, params: Value, content: Option<&str>) -> Result
         content: content.as_ref(),
         environment: &std::collections::BTreeMap::new(),
         revert: &luthier_protocol::task::Revert::Unsaid,
+        prepared: false,
     };
     Ok((!wanted.changes.is_empty(), module.report(host, &request, &wanted, &[]).unwrap()))
 }

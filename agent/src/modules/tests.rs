@@ -22,6 +22,19 @@ pub(super) fn machine(files: &[(&str, &str)]) -> (TempDir, Host) {
     (folder, host)
 }
 
+/// Put a shell script on the machine.
+pub(super) fn program(folder: &TempDir, path: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.path().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    // Copied by another process: what this one still holds open for writing cannot be run.
+    let draft = path.with_extension("draft");
+    fs::write(&draft, script).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    let copied = std::process::Command::new("cp").arg("-p").args([&draft, &path]).status().unwrap();
+    assert!(copied.success());
+}
+
 /// What a module wants.
 pub(super) fn ask(module: &dyn Module, host: &Host, params: Value) -> Result<Wanted, ModuleError> {
     ask_with(module, host, params, None)
@@ -35,7 +48,8 @@ pub(super) fn ask_with(
     content: Option<&Content>,
 ) -> Result<Wanted, ModuleError> {
     let Value::Object(params) = params else { panic!("parameters are a mapping") };
-    let request = Request { params: &params, content, environment: &BTreeMap::new(), revert: &Revert::Unsaid };
+    let request =
+        Request { params: &params, content, environment: &BTreeMap::new(), revert: &Revert::Unsaid, prepared: false };
     module.changes(host, &request)
 }
 

@@ -90,7 +90,13 @@ fn attempt(module: &dyn Module, bench: &mut Bench<'_>, task: &TaskRequest, start
 }
 
 fn request<'a>(task: &'a TaskRequest, params: &'a Map, fetched: Option<&'a Content>) -> Request<'a> {
-    Request { params, content: fetched.or(task.content.as_ref()), environment: &task.environment, revert: &task.revert }
+    Request {
+        params,
+        content: fetched.or(task.content.as_ref()),
+        environment: &task.environment,
+        revert: &task.revert,
+        prepared: false,
+    }
 }
 
 /// Nothing to do, only tell, or do it.
@@ -99,9 +105,22 @@ fn settle(
     bench: &mut Bench<'_>,
     task: &TaskRequest,
     request: &Request<'_>,
-    wanted: Wanted,
+    mut wanted: Wanted,
     start: Instant,
 ) -> Outcome {
+    let deadline = task.deadline_ms.map(|limit| start + Duration::from_millis(limit));
+    let prepared = Request { prepared: true, ..*request };
+    let mut request = request;
+    if !task.check && !wanted.prepare.is_empty() {
+        if let Err(outcome) = Engine::new(bench, task, deadline).prepare(module, request, &wanted) {
+            return *outcome;
+        }
+        request = &prepared;
+        wanted = match module.changes(bench.host, request) {
+            Ok(wanted) => wanted,
+            Err(error) => return error.into(),
+        };
+    }
     if let Some(reason) = &wanted.skipped {
         let mut values = wanted.result.clone();
         values.insert("skip_reason".to_owned(), reason.clone().into());
@@ -121,7 +140,6 @@ fn settle(
         let status = if unknown { Status::Skipped } else { Status::Changed };
         return Outcome::fine(status, wanted.result, diff);
     }
-    let deadline = task.deadline_ms.map(|limit| start + Duration::from_millis(limit));
     let mut engine = Engine::new(bench, task, deadline);
     let mut outcome = engine.carry(module, request, &wanted);
     outcome.diff = diff;
