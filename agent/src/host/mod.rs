@@ -7,6 +7,7 @@ mod accounts;
 mod attributes;
 mod clock;
 mod command;
+mod connect;
 mod files;
 mod flags;
 pub mod glob;

@@ -12,9 +12,18 @@ mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod find;
+mod getent;
+mod given;
+mod hostname;
+mod ini_file;
+mod ini_lines;
 mod lineinfile;
 mod lines;
 mod mode;
+mod modprobe;
+mod mount;
+mod mount_table;
 mod ownership;
 mod pattern;
 mod pattern_translate;
@@ -30,18 +39,25 @@ mod slurp;
 mod stat;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_host;
+#[cfg(test)]
+mod stories_ini;
 mod sysctl;
 mod sysfs;
+mod tempfile;
 mod template;
 #[cfg(test)]
 mod tests;
+mod wait_for;
 
-use crate::host::Host;
+use crate::host::{Host, Stop};
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::ModuleSpec;
 use luthier_protocol::task::{Content, Revert};
 use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A module.
 pub trait Module: Sync {
@@ -76,6 +92,10 @@ pub struct Request<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// The task's `revert:`.
     pub revert: &'a Revert,
+    /// For how long the task has been waiting: zero when the module is asked first.
+    pub elapsed: Duration,
+    /// Raised when a look at the host that takes its time shall end; for the host's own calls.
+    pub stop: Option<&'a Stop>,
 }
 
 /// What a module wants.
@@ -89,6 +109,8 @@ pub struct Wanted {
     pub skipped: Option<String>,
     /// The offered content differs from what is there: fetch it and ask again.
     pub needs_content: bool,
+    /// Not so yet: the module wants to be asked again after this long. Waiting is no change; the task waits, not the module.
+    pub ask_again: Option<Duration>,
 }
 
 /// What a command printed.
@@ -135,8 +157,14 @@ pub static ALL: &[&dyn Module] = &[
     &command::Command,
     &copy::Copy,
     &file::File,
+    &find::Find,
+    &getent::Getent,
+    &hostname::Hostname,
+    &ini_file::IniFile,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
+    &modprobe::Modprobe,
+    &mount::Mount,
     &ping::Ping,
     &replace::Replace,
     &setup::Setup,
@@ -144,5 +172,7 @@ pub static ALL: &[&dyn Module] = &[
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,
+    &tempfile::TempFile,
     &template::Template,
+    &wait_for::WaitFor,
 ];

@@ -187,6 +187,8 @@ mod tests {
             content: None,
             environment: &environment,
             revert: &Revert::Unsaid,
+            elapsed: std::time::Duration::ZERO,
+            stop: None,
         };
         let wanted = Setup.changes(&Host::under(root.path()), &request)?;
         assert!(wanted.changes.is_empty());
