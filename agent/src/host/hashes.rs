@@ -27,6 +27,21 @@ pub enum Algorithm {
     Sha512,
 }
 
+impl Algorithm {
+    /// By its lower-case name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "md5" => Self::Md5,
+            "sha1" => Self::Sha1,
+            "sha224" => Self::Sha224,
+            "sha256" => Self::Sha256,
+            "sha384" => Self::Sha384,
+            "sha512" => Self::Sha512,
+            _ => return None,
+        })
+    }
+}
+
 impl Host {
     /// Digest of a file's content, lower-case hexadecimal. The file is read in pieces.
     pub fn digest(&self, path: &str, algorithm: Algorithm) -> io::Result<String> {

@@ -8,6 +8,7 @@ mod attributes;
 mod clock;
 mod command;
 mod crc;
+mod connect;
 mod files;
 mod flags;
 pub mod glob;

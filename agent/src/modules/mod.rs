@@ -18,9 +18,18 @@ mod file_links;
 mod file_times;
 mod file_tree;
 mod group;
+mod find;
+mod getent;
+mod given;
+mod hostname;
+mod ini_file;
+mod ini_lines;
 mod lineinfile;
 mod lines;
 mod mode;
+mod modprobe;
+mod mount;
+mod mount_table;
 mod ownership;
 mod package;
 mod package_facts;
@@ -46,6 +55,10 @@ mod slurp;
 mod stat;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_host;
+#[cfg(test)]
+mod stories_ini;
 mod sysctl;
 mod sysfs;
 mod systemd;
@@ -56,13 +69,19 @@ mod typed;
 mod tool;
 mod user;
 mod user_change;
+mod tempfile;
+mod template;
+#[cfg(test)]
+mod tests;
+mod wait_for;
 
-use crate::host::Host;
+use crate::host::{Host, Stop};
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::ModuleSpec;
 use luthier_protocol::task::{Content, Revert};
 use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A module.
 pub trait Module: Sync {
@@ -100,6 +119,10 @@ pub struct Request<'a> {
     pub revert: &'a Revert,
     /// What [`Wanted::prepare`] asked for has been done.
     pub prepared: bool,
+    /// For how long the task has been waiting: zero when the module is asked first.
+    pub elapsed: Duration,
+    /// Raised when a look at the host that takes its time shall end; for the host's own calls.
+    pub stop: Option<&'a Stop>,
 }
 
 /// What a module wants.
@@ -116,6 +139,8 @@ pub struct Wanted {
     pub skipped: Option<String>,
     /// The offered content differs from what is there: fetch it and ask again.
     pub needs_content: bool,
+    /// Not so yet: the module wants to be asked again after this long. Waiting is no change; the task waits, not the module.
+    pub ask_again: Option<Duration>,
 }
 
 /// What a command printed.
@@ -169,6 +194,14 @@ pub static ALL: &[&dyn Module] = &[
     &sysfs::Sysfs,
     &package::Package,
     &package_facts::PackageFacts,
+    &find::Find,
+    &getent::Getent,
+    &hostname::Hostname,
+    &ini_file::IniFile,
+    &lineinfile::LineInFile,
+    &sysfs::Sysfs,
+    &modprobe::Modprobe,
+    &mount::Mount,
     &ping::Ping,
     &raw::Raw,
     &replace::Replace,
@@ -183,4 +216,7 @@ pub static ALL: &[&dyn Module] = &[
     &systemd::Systemd,
     &template::Template,
     &user::User,
+    &tempfile::TempFile,
+    &template::Template,
+    &wait_for::WaitFor,
 ];

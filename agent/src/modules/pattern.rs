@@ -64,6 +64,16 @@ impl Pattern {
         self.regex.is_match(text).map_err(gave_up)
     }
 
+    /// Whether it matches from the start on, as Python's `re.match`.
+    pub(super) fn is_match_at_start(&self, text: &str) -> Result<bool, ModuleError> {
+        Ok(self.captures(text)?.and_then(|captures| captures.get(0)).is_some_and(|whole| whole.start() == 0))
+    }
+
+    /// Names of its groups.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.regex.capture_names().flatten().map(str::to_owned).collect()
+    }
+
     /// The first match.
     pub(super) fn captures<'t>(&self, text: &'t str) -> Result<Option<Captures<'t, str>>, ModuleError> {
         self.regex.captures(text).map_err(gave_up)

@@ -127,6 +127,24 @@ pub fn wanted_with(
     Ok(Wanted { changes: vec![change], result, ..Wanted::default() })
 }
 
+/// A command that a module knows how to undo: the words of the command that does so, or nothing.
+pub fn command(argv: Vec<String>, back: Option<&[String]>) -> Result<Change, ModuleError> {
+    let line = |words: &[String]| {
+        shlex::try_join(words.iter().map(String::as_str)).map_err(|_| ModuleError::new("a NUL byte in a command"))
+    };
+    let undo = back.map(line).transpose()?;
+    let revert =
+        if undo.is_some() { Reversal::Yes } else { Reversal::No("nothing is known that undoes it".to_owned()) };
+    Ok(Change {
+        resource: Resource::Command(line(&argv)?),
+        before: State::NotRun,
+        after: State::Run(Run { argv, chdir: None, stdin: None, undo }),
+        scope: Scope::Live,
+        converges: false,
+        revert,
+    })
+}
+
 /// Why the command need not run.
 pub fn needless(host: &Host, request: &Request<'_>, chdir: Option<&str>) -> Option<String> {
     let exists = |pattern: &str| {

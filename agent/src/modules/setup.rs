@@ -188,6 +188,8 @@ mod tests {
             environment: &environment,
             revert: &Revert::Unsaid,
             prepared: false,
+            elapsed: std::time::Duration::ZERO,
+            stop: None,
         };
         let wanted = Setup.changes(&Host::under(root.path()), &request)?;
         assert!(wanted.changes.is_empty());

@@ -8,6 +8,7 @@ use luthier_protocol::Value;
 use luthier_protocol::task::{Content, Revert};
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A machine with these files; it lives as long as the folder.
@@ -48,8 +49,15 @@ pub(super) fn ask_with(
     content: Option<&Content>,
 ) -> Result<Wanted, ModuleError> {
     let Value::Object(params) = params else { panic!("parameters are a mapping") };
-    let request =
-        Request { params: &params, content, environment: &BTreeMap::new(), revert: &Revert::Unsaid, prepared: false };
+    let request = Request {
+        params: &params,
+        content,
+        environment: &BTreeMap::new(),
+        revert: &Revert::Unsaid,
+        elapsed: Duration::ZERO,
+        stop: None,
+        prepared: false,
+    };
     module.changes(host, &request)
 }
 

@@ -334,11 +334,16 @@ fn is_original(how: &UndoneHow) -> bool {
 }
 
 fn interrupted(reason: StopReason, values: Map) -> Stopped {
-    let (message, leave) = match reason {
-        StopReason::Cancelled => ("cancelled", false),
-        StopReason::LineGone => ("the line to the controller is gone", true),
-    };
-    Stopped { outcome: Box::new(Outcome::failed(Status::Cancelled, message, values)), leave, last: None }
+    let outcome = Outcome::failed(Status::Cancelled, interruption(reason), values);
+    Stopped { outcome: Box::new(outcome), leave: reason == StopReason::LineGone, last: None }
+}
+
+/// Why a task was stopped, for people.
+pub(super) fn interruption(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Cancelled => "cancelled",
+        StopReason::LineGone => "the line to the controller is gone",
+    }
 }
 
 /// The program could not be started: worded as Python words it, which playbooks look for.
