@@ -2,6 +2,8 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod assemble;
+mod authorized_key;
 mod blockinfile;
 mod command;
 mod copy;
@@ -18,6 +20,7 @@ mod given;
 mod hostname;
 mod ini_file;
 mod ini_lines;
+mod known_hosts;
 mod lineinfile;
 mod lines;
 mod mode;
@@ -153,6 +156,8 @@ impl ModuleError {
 
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
+    &assemble::Assemble,
+    &authorized_key::AuthorizedKey,
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
@@ -161,6 +166,7 @@ pub static ALL: &[&dyn Module] = &[
     &getent::Getent,
     &hostname::Hostname,
     &ini_file::IniFile,
+    &known_hosts::KnownHosts,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
     &modprobe::Modprobe,
