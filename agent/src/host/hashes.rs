@@ -57,6 +57,17 @@ impl Host {
     }
 }
 
+/// Keyed digest (RFC 2104) with SHA-1. The key is at most 64 bytes long.
+pub fn hmac_sha1(key: &[u8], text: &[u8]) -> [u8; 20] {
+    let padded = |with: u8| {
+        let mut block = [with; 64];
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        Sha1::new().chain_update(block)
+    };
+    let inner = padded(0x36).chain_update(text).finalize();
+    padded(0x5c).chain_update(inner).finalize().into()
+}
+
 /// Digest of bytes, lower-case hexadecimal.
 pub fn digest(bytes: &[u8], algorithm: Algorithm) -> String {
     match algorithm {
@@ -100,6 +111,8 @@ mod tests {
         let host = Host::under(folder.path());
         assert_eq!(host.digest("/abc", Algorithm::Sha1).unwrap(), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(digest(b"abc", Algorithm::Md5), "900150983cd24fb0d6963f7d28e17f72");
+        let keyed = hmac_sha1(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(hexadecimal(&keyed), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
         assert_eq!(host.digest("/abc", Algorithm::Sha256).unwrap(), digest(b"abc", Algorithm::Sha256));
     }
 }

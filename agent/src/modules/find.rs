@@ -3,7 +3,7 @@
 use super::answer::failed_to;
 use super::declare::{Spec, param, returned, texts};
 use super::mode::Mode;
-use super::pattern::{Flags, Over, Pattern, latin1};
+use super::pattern::{Pattern, latin1, text_pattern};
 use super::{Module, ModuleError, Request, Wanted, stat};
 use crate::host::hashes::Algorithm;
 use crate::host::paths::join;
@@ -131,7 +131,7 @@ impl Names {
         if !regex {
             return Ok(Self::Shell(list));
         }
-        let compiled: Result<Vec<Pattern>, ModuleError> = list.iter().map(|source| compile(source)).collect();
+        let compiled: Result<Vec<Pattern>, ModuleError> = list.iter().map(|source| text_pattern(source)).collect();
         compiled.map(Self::Regex)
     }
 
@@ -150,10 +150,6 @@ fn any(results: impl Iterator<Item = Result<bool, ModuleError>>) -> Result<bool,
         }
     }
     Ok(false)
-}
-
-fn compile(source: &str) -> Result<Pattern, ModuleError> {
-    Pattern::new(source, Over::Text, Flags::default())
 }
 
 impl Wish {
@@ -179,7 +175,7 @@ impl Wish {
         Ok(Self {
             names: Names::of(patterns, regex)?,
             excludes: if excludes.is_empty() { None } else { Some(Names::of(excludes, regex)?) },
-            contains: request.text("contains").map(compile).transpose()?,
+            contains: request.text("contains").map(text_pattern).transpose()?,
             whole: request.flag("read_whole_file"),
             latin1,
             kind: match request.text("file_type") {

@@ -5,6 +5,8 @@ mod answer;
 mod apt;
 mod apt_order;
 mod asked;
+mod assemble;
+mod authorized_key;
 mod blockinfile;
 mod command;
 mod copy;
@@ -24,6 +26,7 @@ mod given;
 mod hostname;
 mod ini_file;
 mod ini_lines;
+mod known_hosts;
 mod lineinfile;
 mod lines;
 mod mode;
@@ -184,6 +187,8 @@ impl ModuleError {
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
     &apt::Apt,
+    &assemble::Assemble,
+    &authorized_key::AuthorizedKey,
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
@@ -198,6 +203,7 @@ pub static ALL: &[&dyn Module] = &[
     &getent::Getent,
     &hostname::Hostname,
     &ini_file::IniFile,
+    &known_hosts::KnownHosts,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
     &modprobe::Modprobe,

@@ -41,6 +41,11 @@ pub(super) fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
 }
 
+/// A pattern over text, without flags.
+pub(super) fn text_pattern(source: &str) -> Result<Pattern, ModuleError> {
+    Pattern::new(source, Over::Text, Flags::default())
+}
+
 impl Pattern {
     /// Translate and compile.
     pub(super) fn new(source: &str, over: Over, flags: Flags) -> Result<Self, ModuleError> {

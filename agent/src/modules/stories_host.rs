@@ -280,3 +280,84 @@ fn mounts_and_their_table_are_two_things() {
     assert!(ask(module("mount"), &host, other).is_err());
     assert!(ask(module("mount"), &host, json!({"path": "/x", "state": "mounted"})).is_err());
 }
+
+#[test]
+fn fragments_are_put_together() {
+    let (_folder, host) =
+        machine(&[("d/2", "two"), ("d/1", "one\n"), ("d/.h", "h"), ("d/x.old", "old"), ("d/sub/n", "")]);
+    let assemble = |params: Value| {
+        let mut all = json!({"src": "/d", "dest": "/out"});
+        all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        let (changed, result) = task(&host, "assemble", all, None).unwrap();
+        (changed, result["msg"].clone(), text(&host, "/out"))
+    };
+    let ok = json!("OK");
+    assert_eq!(assemble(json!({})), (true, ok.clone(), "h\none\ntwo\nold".to_owned()));
+    let some = json!({"ignore_hidden": true, "regexp": "^\\d|^\\.", "delimiter": "#\\n# --"});
+    assert_eq!(assemble(some.clone()), (true, ok.clone(), "one\n#\n# --\ntwo".to_owned()));
+    assert!(!assemble(some).0);
+    assert!(task(&host, "assemble", json!({"src": "/out", "dest": "/x"}), None).is_err());
+    assert!(task(&host, "assemble", json!({"src": "/d", "dest": "/x", "remote_src": false}), None).is_err());
+}
+
+#[test]
+fn keys_of_hosts_are_known_by_plain_and_by_hashed_names() {
+    let (_folder, host) = machine(&[("k", "# kept\nother,kvm* ssh-rsa AAAA x\n[kvm7]:2222 ssh-rsa BBBB")]);
+    let known = |params: Value| {
+        let mut all = json!({"path": "/k"});
+        all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        task(&host, "known_hosts", all, None)
+            .map(|(changed, _)| (changed, text(&host, "/k")))
+            .map_err(|error| error.message)
+    };
+    let port = json!({"name": "[kvm7]:2222", "key": "[kvm7]:2222 ssh-rsa CCCC"});
+    assert_eq!(
+        known(port.clone()),
+        Ok((true, "# kept\nother,kvm* ssh-rsa AAAA x\n[kvm7]:2222 ssh-rsa CCCC\n".to_owned()))
+    );
+    assert!(!known(port).unwrap().0);
+    let hashed = json!({"name": "KVM9", "key": "kvm9 ssh-ed25519 DDDD note", "hash_host": true});
+    let (changed, with) = known(hashed.clone()).unwrap();
+    assert!(
+        changed && with.contains("\n|1|") && with.ends_with(" ssh-ed25519 DDDD\n") && !with.contains("kvm9"),
+        "{with}"
+    );
+    assert!(!known(hashed).unwrap().0, "found again by its hash");
+    assert!(known(json!({"name": "a", "key": "b ssh-rsa X"})).is_err() && known(json!({"name": "a"})).is_err());
+    let gone = json!({"name": "kvm9", "state": "absent"});
+    assert_eq!(
+        known(gone.clone()),
+        Ok((true, "# kept\n[kvm7]:2222 ssh-rsa CCCC\n".to_owned())),
+        "kvm* is about it too"
+    );
+    assert!(!known(gone).unwrap().0);
+}
+
+#[test]
+fn keys_log_in_as_a_user_or_no_longer() {
+    let who = Host::live().who();
+    let passwd = format!("op:x:{}:{}::/home/op:/bin/sh\n", who.uid, who.gid);
+    let (_folder, host) = machine(&[("etc/passwd", &passwd), ("home/op/.keep", "")]);
+    let authorized = |params: Value| {
+        let mut all = json!({"user": "op"});
+        all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        let (changed, result) = task(&host, "authorized_key", all, None).unwrap();
+        assert_eq!(result["keyfile"], "/home/op/.ssh/authorized_keys");
+        (changed, text(&host, "/home/op/.ssh/authorized_keys"))
+    };
+    let two = json!({"key": "ssh-rsa AAAA one\n# no key\nfrom=\"a,b\",no-pty ssh-ed25519 BBBB"});
+    let both = "ssh-rsa AAAA one\nfrom=\"a,b\",no-pty ssh-ed25519 BBBB \n".to_owned();
+    assert_eq!(authorized(two.clone()), (true, both.clone()));
+    assert_eq!(authorized(two), (false, both));
+    let mode = |path: &str| fs::metadata(host.path(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("/home/op/.ssh"), mode("/home/op/.ssh/authorized_keys")), (0o700, 0o600));
+    let other = json!({"key": "ssh-rsa AAAA", "comment": "two", "key_options": "no-pty"});
+    let last = "from=\"a,b\",no-pty ssh-ed25519 BBBB \nno-pty ssh-rsa AAAA two\n".to_owned();
+    assert_eq!(authorized(other), (true, last));
+    assert_eq!(authorized(json!({"key": "ssh-ed25519 BBBB", "state": "absent"})).1, "no-pty ssh-rsa AAAA two\n");
+    assert_eq!(authorized(json!({"key": "ssh-dss CCCC c", "exclusive": true})), (true, "ssh-dss CCCC c\n".to_owned()));
+    for bad in ["none", "http://keys"] {
+        assert!(task(&host, "authorized_key", json!({"user": "op", "key": bad}), None).is_err());
+    }
+    assert!(task(&host, "authorized_key", json!({"user": "nobody-here", "key": "ssh-rsa A"}), None).is_err());
+}
