@@ -37,33 +37,39 @@ def main():
             known = versions(bench)
             for name, version in known:
                 say(f"{name} {version}")
-            rows = measure(bench, notes)
-            profiles = [] if options.no_profile else where.profiles(bench, rows)
+            rows, profiles = [], []
+
+            def write():
+                text = report.document(about, known, options, rows, bench.samples, profiles, notes)
+                options.output.parent.mkdir(parents=True, exist_ok=True)
+                options.output.write_text(text)
+
+            for topic in options.only:
+                say(topic)
+                rows += measure(bench, topic, notes)
+                # After every topic: what took an hour shall not be lost because the next hour was interrupted.
+                write()
+            if not options.no_profile:
+                profiles += where.profiles(bench, rows)
+                write()
     except KeyboardInterrupt:
         return 130
     except (Failed, OSError, subprocess.CalledProcessError) as error:
         print(f"bench/run: failed to {error}", file=sys.stderr)
         return 1
-    text = report.document(about, known, options, rows, bench.samples, profiles, notes)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(text)
     print(report.table(rows))
     say(f"written to {options.output}")
     return 0
 
 
-def measure(bench, notes):
-    """The rows of all chosen topics. A topic that fails costs its rows only, and is named."""
-    rows = []
-    for topic in bench.options.only:
-        say(topic)
-        try:
-            rows += importlib.import_module(f"measure_{topic}").measure(bench)
-        except Failed as error:
-            say(f"{topic} failed to {error}")
-            notes.append(f"{topic} was not measured to its end: {str(error).splitlines()[0]}")
-            rows.append(report.Row(topic, "the whole topic", "not measured", "–", None))
-    return rows
+def measure(bench, topic, notes):
+    """The rows of a topic. One that fails costs its rows only, and is named."""
+    try:
+        return importlib.import_module(f"measure_{topic}").measure(bench)
+    except Failed as error:
+        say(f"{topic} failed to {error}")
+        notes.append(f"{topic} was not measured to its end: {str(error).splitlines()[0]}")
+        return [report.Row(topic, "the whole topic", "not measured")]
 
 
 def suit(bench):

@@ -70,6 +70,11 @@ def median(values):
     return statistics.median(values)
 
 
+def fastest(values):
+    """The smallest: what a short program takes when nothing else gets in its way."""
+    return min(values)
+
+
 def clean_env(home, **more):
     """An environment without anything of the caller's configuration."""
     env = {
