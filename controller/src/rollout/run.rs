@@ -2,6 +2,7 @@
 
 use super::memory::HostMemory;
 use super::recap;
+use super::scope::Magic;
 use crate::event::{Event, Recap, Sink};
 use crate::inventory::Inventory;
 use crate::plan::Planner;
@@ -86,6 +87,8 @@ pub struct Run {
     pub forks: usize,
     /// Folder of the playbook.
     pub base: PathBuf,
+    /// Variables that many tasks and hosts share.
+    pub magic: Magic,
     memories: RwLock<HashMap<String, Arc<HostMemory>>>,
     names: Mutex<HashMap<(String, u64), String>>,
     recap: Mutex<BTreeMap<String, Recap>>,
@@ -137,6 +140,7 @@ impl Run {
             permits: Semaphore::new(parts.forks.max(1)),
             forks: parts.forks.max(1),
             base: parts.base,
+            magic: Magic::default(),
             memories: RwLock::default(),
             names: Mutex::default(),
             recap: Mutex::default(),
