@@ -319,6 +319,7 @@ packed_enum!(ToAgent = Self::Bye;
     Resume { from },
     Facts { seq, only, identity },
     Journal { seq, run, host, identity },
+    Ask { seq, question, identity },
     Undo { request, identity },
     Bye,
 );
@@ -336,10 +337,21 @@ packed_enum!(FromAgent = Self::Bye;
     Result(result),
     Facts { seq, facts },
     Journal { seq, transactions },
+    Told { seq, told },
     Undo(report),
     Refused { seq, message },
     Fatal { message },
     Bye,
+);
+packed_enum!(Question = Self::File { path: String::new() };
+    Job { id, erase },
+    File { path },
+    Piece { path, offset, length },
+);
+packed_enum!(Told = Self::Piece(Vec::new());
+    Job { file, result },
+    File { path, size, is_directory, sha1 },
+    Piece(bytes),
 );
 packed_words!(Stream { Stdout "stdout", Stderr "stderr" });
 packed_words!(ChildFailure {

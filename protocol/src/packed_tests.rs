@@ -10,6 +10,7 @@ use crate::packed::{Packed, pack, unpack};
 use crate::task::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 /// What we write the library reads, what it writes we read, and nothing is lost on the way.
@@ -59,6 +60,7 @@ fn task() -> TaskRequest {
         stop_on_failure: true,
         live: true,
         revert: Revert::Command("true".into()),
+        job: Some(Job { id: "7.1".into(), limit_s: 9 }),
     }
 }
 
@@ -169,10 +171,33 @@ fn messages_from_the_agent() {
 }
 
 #[test]
+fn questions_and_answers() {
+    agree([
+        Question::Job { id: "7.1".into(), erase: true },
+        Question::File { path: "~/x".into() },
+        Question::Piece { path: "/x".into(), offset: u64::MAX, length: 1 },
+    ]);
+    agree([
+        Told::Job { file: "/j".into(), result: values().as_object().cloned() },
+        Told::File { path: "/x".into(), size: Some(3), is_directory: false, sha1: None },
+        Told::Piece(vec![0, 255]),
+    ]);
+}
+
+#[test]
 fn changes() {
     let times = Some(Times { atime_ns: -5, mtime_ns: i64::MAX });
     let meta = |times| Meta { mode: 0o7777, uid: 0, gid: u32::MAX, times };
-    let run = Run { argv: vec!["a".into()], chdir: Some("/".into()), stdin: Some(Bytes(vec![0])), undo: None };
+    let probe = Probe { argv: vec!["look".into()], before: "1".into(), after: String::new() };
+    let run = Run {
+        argv: vec!["a".into()],
+        chdir: Some("/".into()),
+        stdin: Some(Bytes(vec![0])),
+        undo: None,
+        script: Some(Bytes(vec![7])),
+        environment: BTreeMap::from([("A".into(), "b".into())]),
+        probe: Some(probe),
+    };
     agree([
         State::Absent,
         State::File { content: Some(Bytes(vec![1, 2])), meta: meta(times) },
@@ -229,6 +254,7 @@ fn fields_of_another_version_are_passed_over_and_spare_ones_are_blank() {
         stop_on_failure: false,
         live: false,
         revert: Revert::Unsaid,
+        job: None,
     };
     assert_eq!(*read, blank);
     assert_eq!(

@@ -151,8 +151,9 @@ pub struct DiffEntry {
 
 packed_struct!(TaskRequest {
     seq, name, module, params;
-    content, check, diff, identity, environment, deadline_ms, stop_on_failure, live, revert
+    content, check, diff, identity, environment, deadline_ms, stop_on_failure, live, revert, job
 });
+packed_struct!(Job { id, limit_s });
 packed_enum!(Revert = Self::Unsaid; Unsaid, Never, Command(line));
 packed_struct!(Identity { user, method });
 packed_enum!(Content = Self::Inline(Vec::new()); Inline(bytes), Offered { sha256, sha1, size });

@@ -124,6 +124,7 @@ static SPEC: ModuleSpec = Spec {
     example: "- apt:\n    name: [numactl, irqbalance]\n    cache_valid_time: 3600\n",
     returns: RETURNS,
     revertible: false,
+    ..Spec::NONE
 }
 .end();
 

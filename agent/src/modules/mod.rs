@@ -19,10 +19,10 @@ mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
-mod group;
 mod find;
 mod getent;
 mod given;
+mod group;
 mod hostname;
 mod ini_file;
 mod ini_lines;
@@ -65,17 +65,14 @@ mod stories_ini;
 mod sysctl;
 mod sysfs;
 mod systemd;
-mod template;
-#[cfg(test)]
-mod tests;
-mod typed;
-mod tool;
-mod user;
-mod user_change;
 mod tempfile;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tool;
+mod typed;
+mod user;
+mod user_change;
 mod wait_for;
 
 use crate::host::{Host, Stop};
@@ -194,13 +191,9 @@ pub static ALL: &[&dyn Module] = &[
     &copy::Copy,
     &dnf::Dnf,
     &file::File,
-    &group::Group,
-    &lineinfile::LineInFile,
-    &sysfs::Sysfs,
-    &package::Package,
-    &package_facts::PackageFacts,
     &find::Find,
     &getent::Getent,
+    &group::Group,
     &hostname::Hostname,
     &ini_file::IniFile,
     &known_hosts::KnownHosts,
@@ -208,6 +201,8 @@ pub static ALL: &[&dyn Module] = &[
     &sysfs::Sysfs,
     &modprobe::Modprobe,
     &mount::Mount,
+    &package::Package,
+    &package_facts::PackageFacts,
     &ping::Ping,
     &raw::Raw,
     &replace::Replace,
@@ -220,9 +215,8 @@ pub static ALL: &[&dyn Module] = &[
     &stat::Stat,
     &sysctl::Sysctl,
     &systemd::Systemd,
-    &template::Template,
-    &user::User,
     &tempfile::TempFile,
     &template::Template,
+    &user::User,
     &wait_for::WaitFor,
 ];

@@ -37,8 +37,15 @@ fn ask(host: &Host, module: &str, params: Value) -> Result<Wanted, ModuleError> 
 fn report(host: &Host, wanted: &Wanted, rc: i32, stdout: &str, stderr: &str) -> Result<Map, ModuleError> {
     let module = ALL.iter().find(|known| known.spec().name == "dnf").unwrap();
     let (params, environment) = (Map::new(), BTreeMap::new());
-    let request =
-        Request { params: &params, content: None, environment: &environment, revert: &Revert::Unsaid, prepared: false };
+    let request = Request {
+        params: &params,
+        content: None,
+        environment: &environment,
+        revert: &Revert::Unsaid,
+        prepared: false,
+        elapsed: std::time::Duration::ZERO,
+        stop: None,
+    };
     let run = RunOutput { rc, stdout: stdout.into(), stderr: stderr.into(), ..RunOutput::default() };
     module.report(host, &request, wanted, &[run])
 }

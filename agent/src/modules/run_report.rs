@@ -138,7 +138,7 @@ pub fn command(argv: Vec<String>, back: Option<&[String]>) -> Result<Change, Mod
     Ok(Change {
         resource: Resource::Command(line(&argv)?),
         before: State::NotRun,
-        after: State::Run(Run { argv, chdir: None, stdin: None, undo }),
+        after: State::Run(Run { argv, undo, ..Run::default() }),
         scope: Scope::Live,
         converges: false,
         revert,

@@ -107,6 +107,7 @@ fn wait(host: &Host, params: &Value, elapsed: u64) -> Result<Result<Map, Duratio
         revert: &Revert::Unsaid,
         elapsed: Duration::from_secs(elapsed),
         stop: Some(&stop),
+        prepared: false,
     };
     let wanted = module("wait_for").changes(host, &request).map_err(|error| error.message)?;
     assert!(wanted.changes.is_empty(), "waiting is no change");

@@ -51,11 +51,10 @@ impl Step {
         };
         let run = Run {
             argv: self.argv,
-            chdir: None,
-            stdin: None,
             undo,
             environment: self.environment.into_iter().collect(),
             probe,
+            ..Run::default()
         };
         Change {
             resource: Resource::Command(label),

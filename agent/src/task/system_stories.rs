@@ -93,6 +93,7 @@ fn carry(run: &str, module: &str, params: Value, check: bool) -> TaskResult {
         stop_on_failure: false,
         live: false,
         revert: Revert::Unsaid,
+        job: None,
     };
     let result = carry_out(&mut bench, &request);
     ledger.close().unwrap();

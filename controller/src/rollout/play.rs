@@ -62,6 +62,7 @@ pub struct Batch {
     handlers: Mutex<Arc<Vec<Arc<PlannedTask>>>>,
     throttles: Mutex<HashMap<Position, Arc<tokio::sync::Semaphore>>>,
     file_variables: HashMap<String, Arc<ValueMap>>,
+    magic: Mutex<Option<Arc<ValueMap>>>,
 }
 
 /// What holds for every host that takes a step, decided by the first who takes it.
@@ -107,6 +108,8 @@ impl Batch {
     pub fn add_role(&self, role: &Arc<Role>) {
         let mut roles = guard(&self.roles);
         Arc::make_mut(&mut roles).push(Arc::clone(role));
+        drop(roles);
+        self.forget_magic();
     }
 
     /// Handlers in the order they run.
@@ -136,6 +139,18 @@ impl Batch {
     /// A host's list ended before the play's end.
     pub fn end(&self, host: &str) {
         guard(&self.gone).insert(host.to_owned());
+        self.forget_magic();
+    }
+
+    /// Variables that tell of the batch as a whole: made anew after hosts or roles have come or gone.
+    pub fn magic(&self, make: impl FnOnce() -> ValueMap) -> Arc<ValueMap> {
+        // Held while they are made, so that whoever changes the batch meanwhile forgets them after that.
+        Arc::clone(guard(&self.magic).get_or_insert_with(|| Arc::new(make())))
+    }
+
+    /// Called after every change of what [`Batch::magic`] tells.
+    fn forget_magic(&self) {
+        *guard(&self.magic) = None;
     }
 
     /// A host failed.
@@ -144,11 +159,14 @@ impl Batch {
         if !lost.unreachable.contains(host) {
             lost.failed.insert(host.to_owned());
         }
+        drop(lost);
+        self.forget_magic();
     }
 
     /// A host cannot be reached.
     pub fn lose_contact(&self, host: &str) {
         guard(&self.lost).unreachable.insert(host.to_owned());
+        self.forget_magic();
     }
 
     /// A failure under `any_errors_fatal`: it is everybody's. Several hosts failing at one step are one failure.
@@ -169,6 +187,8 @@ impl Batch {
         let mut lost = guard(&self.lost);
         lost.failed.remove(host);
         lost.unreachable.remove(host);
+        drop(lost);
+        self.forget_magic();
     }
 
     /// Hosts of this batch that failed or were lost.
@@ -349,6 +369,7 @@ fn batch(
         handlers: Mutex::new(Arc::new(planned.handlers.clone())),
         throttles: Mutex::default(),
         file_variables: HashMap::new(),
+        magic: Mutex::default(),
         hosts,
     };
     if !planned.play.vars_files.is_empty() {

@@ -3,6 +3,7 @@
 use super::memory::HostMemory;
 use super::recap;
 use super::resume::Earlier;
+use super::scope::Magic;
 use crate::event::{Event, Recap, Sink};
 use crate::inventory::Inventory;
 use crate::plan::Planner;
@@ -105,6 +106,8 @@ pub struct Run {
     beside: Mutex<PathBuf>,
     prompted: RwLock<Arc<ValueMap>>,
     forgiven: Mutex<BTreeMap<String, Recap>>,
+    /// Variables that many tasks and hosts share.
+    pub magic: Magic,
     memories: RwLock<HashMap<String, Arc<HostMemory>>>,
     names: Mutex<HashMap<(String, u64), String>>,
     recap: Mutex<BTreeMap<String, Recap>>,
@@ -165,6 +168,7 @@ impl Run {
             reload: parts.reload,
             prompted: RwLock::default(),
             forgiven: Mutex::default(),
+            magic: Magic::default(),
             memories: RwLock::default(),
             names: Mutex::default(),
             recap: Mutex::default(),
