@@ -29,7 +29,7 @@ pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliE
     let mut fleet = Fleet::load(globals, base)?;
     let selection = Selection { tags: words(&args.tags), skip: words(&args.skip_tags) };
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), selection.clone());
-    let books = read(&args, &fleet, &planner, globals)?;
+    let books = read(&args, &fleet, &planner)?;
     if args.list_hosts || args.list_tasks || args.list_tags {
         return list(&args, &fleet, &planner, &books, globals);
     }
@@ -77,9 +77,7 @@ fn read(
     args: &RunArgs,
     fleet: &Fleet,
     planner: &Planner,
-    globals: &Globals,
 ) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
-    let is_dry = args.list_hosts || args.list_tasks || args.list_tags || args.syntax_check;
     let reader = fleet.reader();
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();

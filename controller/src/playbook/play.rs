@@ -4,7 +4,7 @@ use super::keywords::{self, Keywords, SHARED, list, unknown_key, variables, writ
 use super::reader::{Reader, Reading, RoleUse};
 use super::role::Parts;
 use super::task::key_text;
-use super::types::{Block, Play, Prompt, Role, Step, Strategy, Written};
+use super::types::{Block, Play, Role, Step, Strategy, Written};
 use crate::yaml::{self, Diagnostic, Key, Node, NodeData, Value, ValueMap, nearest};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

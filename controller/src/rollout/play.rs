@@ -9,7 +9,6 @@ use crate::plan::{PlannedPlay, PlannedTask};
 use crate::playbook::{Role, Strategy};
 use crate::yaml::{Diagnostic, Value, ValueMap};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
