@@ -238,7 +238,7 @@ const MACHINE: &str = r#"
 #[test]
 fn name_modules_and_mounts_are_set_and_put_back() {
     if !Command::new("unshare").args(["--mount", "--uts", "true"]).status().is_ok_and(|status| status.success()) {
-        luthier_tests::skip::skip("private name spaces need root and unshare");
+        luthier_tests::skip("private name spaces need root and unshare");
         return;
     }
     let rig = Rig::new();
