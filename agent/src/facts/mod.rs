@@ -7,6 +7,7 @@ mod cpu;
 mod cpuinfo;
 mod cpuset;
 mod cputopology;
+mod firmware;
 mod gather;
 mod hugepages;
 mod kernel;
@@ -15,9 +16,15 @@ mod memory;
 mod net;
 mod numa;
 mod os;
+mod pci;
+mod pciconfig;
+mod pcinames;
+mod pcitree;
 mod power;
 mod probe;
 mod psi;
+mod slots;
+mod smbios;
 mod swap;
 mod thp;
 mod time;
@@ -65,8 +72,11 @@ pub static ALL: &[&dyn FactSource] = &[
     &ksm::Ksm,
     &swap::Swap,
     &psi::Psi,
+    &pci::Pci,
+    &slots::Slots,
     &net::Net,
     &block::Block,
+    &firmware::Firmware,
     &virt::Virt,
     &time::Time,
     &power::Power,

@@ -4,19 +4,26 @@
 
 mod cpu;
 mod devices;
+mod firmware;
 mod memory;
 mod numa;
+mod pci;
 mod reference;
 mod shape;
 mod system;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
 pub use devices::{Block, BlockDevice, Interface, Net};
+pub use firmware::{
+    Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard, Population,
+    Processor, System,
+};
 pub use memory::{
     HugePageMount, HugePageSize, HugePages, Memory, Pressure, PressureLine, PressureLines, Swap, SwapDevice, Thp,
     ThpSize,
 };
 pub use numa::{Node, NodeHugePages, NodeKind, Numa};
+pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
 pub use reference::reference;
 pub use shape::Row;
 pub use system::{Idle, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
