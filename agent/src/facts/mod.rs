@@ -10,6 +10,7 @@ mod cputopology;
 mod firmware;
 mod gather;
 mod hugepages;
+mod irqs;
 mod kernel;
 mod ksm;
 mod memory;
@@ -23,6 +24,7 @@ mod pcitree;
 mod power;
 mod probe;
 mod psi;
+mod services;
 mod slots;
 mod smbios;
 mod swap;
@@ -80,4 +82,6 @@ pub static ALL: &[&dyn FactSource] = &[
     &virt::Virt,
     &time::Time,
     &power::Power,
+    &irqs::Irqs,
+    &services::Services,
 ];

@@ -42,9 +42,7 @@ pub fn read(probe: &mut Probe<'_>) -> Tree {
     let nodes: Vec<(u32, CpuSet)> = nodes.into_iter().filter_map(|(id, cpus)| Some((id, cpus?))).collect();
     let mut online = probe.quiet("/sys/devices/system/cpu/online").and_then(CpuSet::from_list).unwrap_or_default();
     if online.is_empty() {
-        for cpu in nodes.iter().flat_map(|(_, cpus)| cpus.iter()) {
-            online.insert(cpu);
-        }
+        online = nodes.iter().flat_map(|(_, cpus)| cpus.iter()).collect();
     }
     let functions = match probe.host.list(DEVICES) {
         Ok(names) => Some(names.into_iter().filter_map(|name| function(probe, name)).collect()),
@@ -88,7 +86,7 @@ pub fn hexadecimal(text: &str) -> Option<u32> {
 }
 
 /// `DOMAIN:BUS:DEVICE.FUNCTION` with any number of digits in the domain.
-fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let mut parts = text.rsplitn(3, ':');
     let (device, bus, domain) = (parts.next(), parts.next(), parts.next());
     let hex = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -135,10 +133,7 @@ impl Tree {
 
     /// The online ones of these CPUs, when they are some but not all: all means that the kernel knows none nearer.
     pub fn near(&self, cpus: &CpuSet) -> Option<CpuSet> {
-        let mut near = CpuSet::default();
-        for cpu in cpus.iter().filter(|cpu| self.online.contains(*cpu)) {
-            near.insert(cpu);
-        }
+        let near = cpus.and(&self.online);
         (!near.is_empty() && near.len() < self.online.len()).then_some(near)
     }
 

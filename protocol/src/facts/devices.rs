@@ -54,6 +54,24 @@ shape! {
         /// Devices it is made of.
         ["list of names", "`slaves`"]
         parts_of: Vec<String>,
+        /// PCI device it hangs off; `null` for others.
+        ["address", "its path below `/sys/devices`"]
+        pci: Option<String>,
+        /// NUMA node; `null` when unknown.
+        ["", "`numa_node` of the nearest device above that has one"]
+        numa_node: Option<u32>,
+        /// Name of a device-mapper device (`mpatha`); `null` for others.
+        ["", "`dm/name`"]
+        mapper: Option<String>,
+        /// What a device-mapper device is: `multipath`, `lvm`, `crypt`, …; `null` for others.
+        ["", "`dm/uuid`: the word before the first `-`"]
+        mapper_kind: Option<String>,
+        /// State of a SCSI or NVMe device (`running`, `live`).
+        ["", "`device/state`"]
+        state: Option<String>,
+        /// Queues of its driver.
+        ["", "`mq/*`"]
+        queues: Option<u32>,
     }
 
     /// Network interfaces.

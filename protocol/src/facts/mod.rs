@@ -9,6 +9,7 @@ mod memory;
 mod numa;
 mod pci;
 mod reference;
+mod services;
 mod shape;
 mod system;
 
@@ -22,11 +23,12 @@ pub use memory::{
     HugePageMount, HugePageSize, HugePages, Memory, Pressure, PressureLine, PressureLines, Swap, SwapDevice, Thp,
     ThpSize,
 };
-pub use numa::{Node, NodeHugePages, NodeKind, Numa};
+pub use numa::{Node, NodeAccess, NodeHugePages, NodeKind, Numa};
 pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
 pub use reference::reference;
+pub use services::{Irq, Irqs, Service};
 pub use shape::Row;
-pub use system::{Idle, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
+pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
 
 /// Version of the facts' form (`facts.version`).
 pub const FACTS_VERSION: u32 = 1;

@@ -2,8 +2,8 @@
 
 use super::{
     Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, EntryPoint, Firmware, FirmwareCache, Link, Locality,
-    MemoryArray, MemoryDevice, Onboard, Pci, PciDevice, PciRoot, Population, Processor, Slot, Socket, System, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, Interface, Kernel, Kvm,
-    Memory, Net, Node, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
+    MemoryArray, MemoryDevice, Irq, Irqs, Onboard, Pci, PciDevice, PciRoot, Population, Processor, Service, Slot, Socket, System, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Kernel, Kvm,
+    Memory, Net, Node, NodeAccess, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
     Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, Virt,
 };
 use std::fmt::Write;
@@ -20,6 +20,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("numa", Numa::ROWS),
     ("numa.nodes[]", Node::ROWS),
     ("numa.nodes[].hugepages[]", NodeHugePages::ROWS),
+    ("numa.nodes[].access", NodeAccess::ROWS),
     ("memory", Memory::ROWS),
     ("hugepages", HugePages::ROWS),
     ("hugepages.sizes[]", HugePageSize::ROWS),
@@ -63,6 +64,10 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("power", Power::ROWS),
     ("power.policies[]", Policy::ROWS),
     ("power.idle", Idle::ROWS),
+    ("power.idle.states[]", IdleState::ROWS),
+    ("irqs", Irqs::ROWS),
+    ("irqs.lines[]", Irq::ROWS),
+    ("services.NAME", Service::ROWS),
 ];
 
 /// `ksm` has no shape of its own: it holds whatever files the kernel has.
