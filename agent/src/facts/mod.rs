@@ -31,6 +31,7 @@ mod swap;
 mod thp;
 mod time;
 mod virt;
+mod vms;
 
 pub mod ansible;
 
@@ -46,6 +47,11 @@ use luthier_protocol::Value;
 pub trait FactSource: Sync {
     /// The key (`numa`).
     fn key(&self) -> &'static str;
+
+    /// Whether it is told only to who asks for it by name.
+    fn on_request(&self) -> bool {
+        false
+    }
 
     /// Read it. What could not be read is pushed to `errors` and left `null`.
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value;
@@ -84,4 +90,5 @@ pub static ALL: &[&dyn FactSource] = &[
     &power::Power,
     &irqs::Irqs,
     &services::Services,
+    &vms::Vms,
 ];

@@ -12,6 +12,7 @@ mod reference;
 mod services;
 mod shape;
 mod system;
+mod vms;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
 pub use devices::{Block, BlockDevice, Interface, Net};
@@ -29,6 +30,7 @@ pub use reference::reference;
 pub use services::{Irq, Irqs, Service};
 pub use shape::Row;
 pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
+pub use vms::{Vm, VmNode, VmThread};
 
 /// Version of the facts' form (`facts.version`).
 pub const FACTS_VERSION: u32 = 1;

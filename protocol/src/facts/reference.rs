@@ -4,7 +4,7 @@ use super::{
     Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, EntryPoint, Firmware, FirmwareCache, Link, Locality,
     MemoryArray, MemoryDevice, Irq, Irqs, Onboard, Pci, PciDevice, PciRoot, Population, Processor, Service, Slot, Socket, System, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Kernel, Kvm,
     Memory, Net, Node, NodeAccess, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
-    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, Virt,
+    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -68,6 +68,9 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("irqs", Irqs::ROWS),
     ("irqs.lines[]", Irq::ROWS),
     ("services.NAME", Service::ROWS),
+    ("vms[]", Vm::ROWS),
+    ("vms[].vcpus[]", VmThread::ROWS),
+    ("vms[].nodes[]", VmNode::ROWS),
 ];
 
 /// `ksm` has no shape of its own: it holds whatever files the kernel has.

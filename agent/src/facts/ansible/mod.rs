@@ -18,3 +18,4 @@ mod virtualization;
 mod tests;
 
 pub use collect::{BadSubset, Wanted, collect};
+pub use network::ipv4_by_interface;
