@@ -1,5 +1,6 @@
 //! The command line. It is written by the bootstrap script and by the controller, seldom by a person.
 
+use crate::capture::capture;
 use crate::catalog::catalogue;
 use crate::facts;
 use crate::host::Host;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 const USAGE: &str = "usage: luthier-agent serve --nonce N --hash H [--install PATH] [--root DIR] [--state DIR]
        luthier-agent facts [--root DIR] [--only KEY,KEY]
+       luthier-agent capture [--root DIR] [--keep-identity yes]
        luthier-agent catalogue
        luthier-agent version
 ";
@@ -24,6 +26,7 @@ pub fn carry_out(words: &[String]) -> u8 {
     let allowed: &[&str] = match command {
         "serve" => &["--nonce", "--hash", "--install", "--root", "--state"],
         "facts" => &["--root", "--only"],
+        "capture" => &["--root", "--keep-identity"],
         _ => &[],
     };
     let Some(flags) = flags(&rest, allowed) else { return usage() };
@@ -50,6 +53,10 @@ pub fn carry_out(words: &[String]) -> u8 {
                     USAGE_ERROR
                 }
             }
+        }
+        "capture" => {
+            let host = path("--root").map_or_else(Host::live, |root| Host::under(&root));
+            json(&capture(&host, flag("--keep-identity") == Some("yes")))
         }
         "catalogue" => json(&catalogue()),
         "version" => say(&mut io::stdout(), concat!(env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

@@ -30,6 +30,7 @@ mod smbios;
 mod swap;
 mod thp;
 mod time;
+mod timesources;
 mod virt;
 mod vms;
 
@@ -39,6 +40,7 @@ pub mod ansible;
 mod tests;
 
 pub use gather::gather;
+pub use smbios::without_serials;
 
 use crate::host::Host;
 use luthier_protocol::Value;

@@ -67,6 +67,13 @@ impl<'a> Attributes<'a> {
 
     /// Reads until the end of the file, a piece shorter than `whole`, or `limit`; how many bytes the buffer holds then.
     fn load(&mut self, path: &str, limit: usize, whole: usize) -> io::Result<usize> {
+        let outcome = self.read_up_to(path, limit, whole);
+        let bytes = outcome.as_ref().map(|used| self.buffer.get(..*used).unwrap_or_default());
+        self.host.saw_file(path, bytes);
+        outcome
+    }
+
+    fn read_up_to(&mut self, path: &str, limit: usize, whole: usize) -> io::Result<usize> {
         let mut file = File::open(self.host.path(path))?;
         let mut used = 0;
         loop {

@@ -7,6 +7,7 @@ mod accounts;
 mod attributes;
 mod clock;
 mod command;
+mod discipline;
 mod files;
 mod flags;
 pub mod glob;
@@ -16,6 +17,7 @@ pub mod log;
 pub mod paths;
 mod planned;
 mod query;
+mod recording;
 pub mod setting;
 mod stop;
 pub mod sys;
@@ -26,7 +28,9 @@ mod zone;
 pub use attributes::Attributes;
 pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};
+pub use discipline::Discipline;
 pub use files::{Kind, Stat};
+pub use recording::Seen;
 pub use install::{discard, install};
 pub use stop::{Stop, StopReason};
 pub use sys::FileSystemSize;
@@ -41,17 +45,18 @@ pub struct Host {
     root: PathBuf,
     planned: planned::Planned,
     sees_plan: bool,
+    recording: Option<recording::Recording>,
 }
 
 impl Host {
     /// This machine.
     pub fn live() -> Self {
-        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false }
+        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false, recording: None }
     }
 
     /// A captured machine under a folder.
     pub fn under(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false }
+        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false, recording: None }
     }
 
     /// Whether this is the running machine and not a captured one.

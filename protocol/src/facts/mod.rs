@@ -29,7 +29,7 @@ pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
 pub use reference::reference;
 pub use services::{Irq, Irqs, Service};
 pub use shape::Row;
-pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
+pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, TimeSource, Virt};
 pub use vms::{Vm, VmNode, VmThread};
 
 /// Version of the facts' form (`facts.version`).

@@ -4,7 +4,7 @@ use super::{
     Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, EntryPoint, Firmware, FirmwareCache, Link, Locality,
     MemoryArray, MemoryDevice, Irq, Irqs, Onboard, Pci, PciDevice, PciRoot, Population, Processor, Service, Slot, Socket, System, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Kernel, Kvm,
     Memory, Net, Node, NodeAccess, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
-    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, Virt, Vm, VmNode, VmThread,
+    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -60,6 +60,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("virt", Virt::ROWS),
     ("virt.kvm[]", Kvm::ROWS),
     ("time", Time::ROWS),
+    ("time.sources[]", TimeSource::ROWS),
     ("time.ptp[]", PtpClock::ROWS),
     ("power", Power::ROWS),
     ("power.policies[]", Policy::ROWS),

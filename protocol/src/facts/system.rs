@@ -184,12 +184,40 @@ shape! {
         /// Precision clocks.
         ["", "see `time.ptp[]`"]
         ptp: Vec<PtpClock>,
+        /// Whether some daemon keeps the clock; `null` for a captured machine.
+        ["", "`adjtimex(2)`: not `STA_UNSYNC`"]
+        synchronised: Option<bool>,
+        /// What is left to correct.
+        ["microseconds", "`adjtimex(2)`"]
+        offset_us: Option<i64>,
+        /// Greatest possible error.
+        ["microseconds", "`adjtimex(2)`"]
+        max_error_us: Option<i64>,
+        /// Where the daemons are configured to take the time from.
+        ["", "see `time.sources[]`"]
+        sources: Vec<TimeSource>,
         /// Time zone (`Europe/Berlin`).
         ["", "`/etc/localtime`'s link, else `/etc/timezone`"]
         zone: Option<String>,
         /// Time since boot.
         ["seconds", "`/proc/uptime`"]
         uptime_seconds: Option<f64>,
+    }
+
+    /// A configured source of time.
+    pub struct TimeSource {
+        /// Daemon (`chrony`, `ntp`, `timesyncd`, `ptp4l`).
+        ["", "the file"]
+        daemon: String,
+        /// `server`, `pool`, `peer`, `refclock` or `interface`.
+        ["", "the directive"]
+        kind: String,
+        /// Name or address, driver and device of a reference clock, or network interface.
+        ["", "the directive"]
+        address: String,
+        /// What else is said of it.
+        ["", "the directive"]
+        options: String,
     }
 
     /// A precision clock.

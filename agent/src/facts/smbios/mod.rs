@@ -3,6 +3,7 @@
 
 mod board;
 mod entry;
+mod hide;
 mod memory;
 mod names;
 mod processor;
@@ -12,6 +13,7 @@ mod table;
 
 pub use board::{bios, board, boards, chassis, onboard, system};
 pub use entry::{Entry, entry};
+pub use hide::without_serials;
 pub use memory::{arrays, devices, population};
 pub use names::chassis as chassis_name;
 pub use processor::{caches, processors};

@@ -83,6 +83,19 @@ impl<'a> Structure<'a> {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
+    /// Length of the texts with the zeros that end them.
+    pub fn text_length(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Where a text lies among the texts: its offset and length.
+    pub fn text_place(&self, number: u8) -> Option<(usize, usize)> {
+        let index = usize::from(number).checked_sub(1)?;
+        let mut texts = self.texts.split(|byte| *byte == 0);
+        let before: usize = texts.by_ref().take(index).map(|text| text.len() + 1).sum();
+        texts.next().filter(|text| !text.is_empty()).map(|text| (before, text.len()))
+    }
+
     /// A text that says something: firmware fills fields with words that mean nothing.
     pub fn meaningful(&self, at: usize) -> Option<String> {
         const FILLERS: [&str; 10] = [
