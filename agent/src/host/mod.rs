@@ -28,7 +28,6 @@ mod zone;
 pub use attributes::Attributes;
 pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};
-pub use discipline::Discipline;
 pub use files::{Kind, Stat};
 pub use recording::Seen;
 pub use install::{discard, install};
