@@ -2,10 +2,8 @@
 //!
 //! The agent is a program for the same target as the controller. `LUTHIER_AGENT_BIN` names a finished one instead.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use libdeflater::{CompressionLvl, Compressor};
 use sha2::{Digest, Sha256};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -102,34 +100,80 @@ const STATIC: &[&str] = &["-C", "target-feature=+crt-static"];
 /// What makes it small: no relocations to apply at the start, no tables for unwinding, which it never does.
 const SMALL: &[&str] = &["-C", "relocation-model=static", "-C", "force-unwind-tables=no"];
 
+/// The small form of SHA-2 for processors that have no instructions for it.
+const COMPACT: &[&str] = &["--cfg", "sha2_backend_soft=\"compact\""];
+
 /// What makes it smaller where the linker is LLVM's: equal functions once, no padding, no unwind tables of libraries.
 const FOLD: &[&str] =
     &["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,noseparate-code", "-C", "link-arg=-Wl,--build-id=none"];
 
-/// Compiler flags for the agent, for `RUSTFLAGS`.
+/// What of glibc is linked though the agent never calls it: each name is given a function that fails plainly, and what
+/// hangs on it is left out.
+const CUT: &[(&str, &str)] = &[
+    // The standard library asks where a thread's stack begins, in order to word the message of an overflow, and glibc
+    // reads `/proc/self/maps` through `scanf` to answer. `revoke` is glibc's way to say "cannot".
+    ("pthread_getattr_np", "revoke"),
+    // Nothing prints fractions through C.
+    ("__printf_fp", "abort"),
+    ("__printf_fphex", "abort"),
+    // A stream of C's with foreign methods, a broken promise inside glibc: it would abort with a message.
+    ("_IO_vtable_check", "abort"),
+    ("__assert_fail", "abort"),
+    // The resolver: linked only to free what it would have allocated.
+    ("__resolv_conf_load", "abort"),
+    ("__res_vinit", "abort"),
+    // Message catalogues and character sets: the program never leaves the C locale.
+    ("_nl_find_domain", "abort"),
+    ("_nl_load_domain", "abort"),
+    ("__gconv_open", "abort"),
+    ("__gconv_close", "abort"),
+    ("__gconv", "abort"),
+    ("__gconv_create_spec", "abort"),
+    ("__gconv_destroy_spec", "abort"),
+    ("__gconv_release_step", "abort"),
+    ("__wcsmbs_named_conv", "abort"),
+    ("__wcsmbs_load_conv", "abort"),
+];
+
+/// Compiler flags for the agent, for `RUSTFLAGS`: the most that the toolchain's linker takes.
 fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
-    let mut flags = STATIC.to_vec();
-    if ["gnu", "musl"].contains(&variable("CARGO_CFG_TARGET_ENV")?.as_str()) {
-        flags.extend(SMALL);
-        let script = workspace.join("agent").join("link").join("no-unwind-tables.ld").display().to_string();
-        let script = format!("link-arg=-Wl,-T,{script}");
-        // `RUSTFLAGS` is split at blanks.
-        if !script.contains(char::is_whitespace) {
-            let mut folding = flags.clone();
-            folding.extend(FOLD);
-            folding.extend(["-C", &script]);
-            if links(out, target, &folding)? {
-                return Ok(folding.join(" "));
-            }
+    let libc = variable("CARGO_CFG_TARGET_ENV")?;
+    if !["gnu", "musl"].contains(&libc.as_str()) {
+        return Ok([STATIC, COMPACT].concat().join(" "));
+    }
+    let small = [STATIC, SMALL, COMPACT].concat();
+    let script = workspace.join("agent").join("link").join("no-unwind-tables.ld").display().to_string();
+    let script = format!("link-arg=-Wl,-T,{script}");
+    // `RUSTFLAGS` is split at blanks.
+    if !script.contains(char::is_whitespace) {
+        let folding = [small.as_slice(), FOLD, &["-C", &script]].concat();
+        let cut =
+            CUT.iter().flat_map(|(name, other)| ["-C".to_owned(), format!("link-arg=-Wl,--defsym={name}={other}")]);
+        let cut: Vec<String> = cut.collect();
+        let cutting: Vec<&str> = folding.iter().copied().chain(cut.iter().map(String::as_str)).collect();
+        if libc == "gnu" && works(out, target, &cutting)? {
+            return Ok(cutting.join(" "));
+        }
+        if works(out, target, &folding)? {
+            return Ok(folding.join(" "));
         }
     }
-    Ok(flags.join(" "))
+    Ok([STATIC, COMPACT].concat().join(" "))
 }
 
-/// Whether an empty program links with these flags: linkers differ, and which one is used is the toolchain's choice.
-fn links(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
+/// A small program that needs what the agent needs of its libc: an error's text, the clock, a thread.
+const PROBE: &str = "fn main() {
+    let work = || (std::fs::read(\"/dev/null/x\").map_err(|error| error.to_string()), std::time::SystemTime::now());
+    let (read, _) = std::thread::spawn(work).join().unwrap();
+    assert!(read.is_err_and(|error| error.starts_with(\"Not a directory\")));
+}
+";
+
+/// Whether a small program links with these flags and, where it can be tried, runs: linkers and versions of libc differ,
+/// and which ones are used is the toolchain's choice.
+fn works(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
     let source = out.join("probe.rs");
-    std::fs::write(&source, "fn main() {}\n").map_err(|error| format!("cannot write {}: {error}", source.display()))?;
+    std::fs::write(&source, PROBE).map_err(|error| format!("cannot write {}: {error}", source.display()))?;
     let mut command = Command::new(variable("RUSTC")?);
     command.args(["--edition", "2024", "-C", "panic=abort", "--target", target]).args(flags);
     if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
@@ -138,7 +182,10 @@ fn links(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
     command.arg("-o").arg(out.join("probe")).arg(&source);
     let shown = format!("{command:?}");
     let output = command.output().map_err(|error| format!("cannot run {shown}: {error}"))?;
-    Ok(output.status.success())
+    if !output.status.success() || variable("HOST")? != target {
+        return Ok(output.status.success());
+    }
+    Ok(Command::new(out.join("probe")).output().is_ok_and(|output| output.status.success()))
 }
 
 /// The folder that cargo builds in: `OUT_DIR` is `FOLDER[/TARGET]/PROFILE/build/PACKAGE/out`.
@@ -160,9 +207,7 @@ fn embed(program: Option<&Path>, out: &Path) -> Result<(), Box<dyn std::error::E
     };
     let bytes = std::fs::read(program).map_err(|error| format!("cannot read agent {}: {error}", program.display()))?;
     let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    std::fs::write(out.join("agent.gz"), encoder.finish()?)?;
+    std::fs::write(out.join("agent.gz"), packed(&bytes)?)?;
     let arch = machine(&variable("CARGO_CFG_TARGET_ARCH")?, &variable("CARGO_CFG_TARGET_ENDIAN")?);
     let text = format!(
         "{head}Some(({arch:?}, {hash:?}, {}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/agent.gz\"))));\n",
@@ -170,6 +215,17 @@ fn embed(program: Option<&Path>, out: &Path) -> Result<(), Box<dyn std::error::E
     );
     std::fs::write(out.join("agent.rs"), text)?;
     Ok(())
+}
+
+/// As gzip, as tight as it gets: the agent travels to every host.
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut compressor = Compressor::new(CompressionLvl::best());
+    let mut packed = vec![0; compressor.gzip_compress_bound(bytes.len())];
+    let length = compressor
+        .gzip_compress(bytes, &mut packed)
+        .map_err(|error| format!("cannot compress the agent: {error:?}"))?;
+    packed.truncate(length);
+    Ok(packed)
 }
 
 /// What `uname -m` says on a machine that Rust calls so.

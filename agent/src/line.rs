@@ -4,11 +4,12 @@ use crate::capture::capture;
 use crate::catalog::catalogue;
 use crate::facts;
 use crate::host::Host;
-use crate::serve::{Options, serve};
+use crate::serve::{Options, carry_job, serve};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: luthier-agent serve --nonce N --hash H [--install PATH] [--root DIR] [--state DIR]
+       luthier-agent job --state DIR [--root DIR]
        luthier-agent facts [--root DIR] [--only KEY,KEY]
        luthier-agent capture [--root DIR] [--keep-identity yes]
        luthier-agent catalogue
@@ -27,6 +28,7 @@ pub fn carry_out(words: &[String]) -> u8 {
         "serve" => &["--nonce", "--hash", "--install", "--root", "--state"],
         "facts" => &["--root", "--only"],
         "capture" => &["--root", "--keep-identity"],
+        "job" => &["--root", "--state"],
         _ => &[],
     };
     let Some(flags) = flags(&rest, allowed) else { return usage() };
@@ -58,6 +60,10 @@ pub fn carry_out(words: &[String]) -> u8 {
             let host = path("--root").map_or_else(Host::live, |root| Host::under(&root));
             json(&capture(&host, flag("--keep-identity") == Some("yes")))
         }
+        "job" => match path("--state") {
+            Some(state) => carry_job(&state, path("--root").as_deref()),
+            None => usage(),
+        },
         "catalogue" => json(&catalogue()),
         "version" => say(&mut io::stdout(), concat!(env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
         _ => usage(),

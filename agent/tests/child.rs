@@ -133,6 +133,7 @@ impl Agent {
             stop_on_failure: false,
             live: false,
             revert: Revert::Unsaid,
+            job: None,
         })));
     }
 
@@ -185,9 +186,9 @@ fn a_child_is_uploaded_started_and_asked() {
 fn passwords_are_asked_for_given_and_refused() {
     let mut agent = Agent::start();
     assert_eq!(failure(agent.become_user("other", None)).0, ChildFailure::PasswordNeeded);
-    let (reason, detail) = failure(agent.become_user("other", Some("wrong")));
+    let (reason, detail) = failure(agent.become_user("other", Some("mistaken")));
     assert_eq!(reason, ChildFailure::WrongPassword);
-    assert!(!detail.contains("wrong"), "{detail}");
+    assert!(detail.contains("the become password is wrong") && !detail.contains("mistaken"), "{detail}");
     agent.shell(1, Some("other"), "true");
     assert_eq!(agent.result().status, Status::Failed);
     assert!(matches!(agent.become_user("other", Some("right")), FromAgent::ChildStarted { .. }));

@@ -11,7 +11,7 @@
 /// What the script has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bootstrap {
-    /// SHA-256 of the agent for the expected architecture, lower-case hexadecimal: the cache name.
+    /// Agents that may be cached, by the SHA-256 that is their name there; none: one is sent.
     pub hashes: Vec<ArchHash>,
     /// Random letters and digits that mark our own lines.
     pub nonce: String,
@@ -37,7 +37,7 @@ pub const STOP: &str = "stop 0 -\n";
 /// A line the script or the agent said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
-    /// No agent is cached: send one.
+    /// No agent is cached: send one. Said again where it did not fit into the first place.
     Need {
         /// Architecture as `uname -m` says it.
         arch: String,
@@ -59,12 +59,12 @@ impl Bootstrap {
     /// The script itself, one line, without single quotes.
     pub fn script(&self) -> String {
         let nonce = clean(&self.nonce);
-        let place = self.place.as_deref().map(quote_double).unwrap_or_default();
+        let place = self.place.as_deref().map(quoted_place).unwrap_or_default();
         let hashes: Vec<String> = self.hashes.iter().map(|row| clean(&row.hash)).collect();
         let mut text = String::new();
         let mut line = |part: &str| text.push_str(part);
         line(&format!(
-            "n={nonce}; o=\"{place}\"; s=\"$LUTHIER_STATE_DIR\"; c=\"${{HOME:-/nonexistent}}/.cache/luthier\"; u=\"${{USER:-$LOGNAME}}\"; "
+            "n={nonce}; o=\"{place}\"; s=\"$LUTHIER_STATE_DIR\"; c=\"${{HOME:-/nonexistent}}/.cache/luthier\"; u=\"${{USER:-${{LOGNAME:-$(id -u)}}}}\"; "
         ));
         // Folders in the order they are tried. Where the host's environment names a state folder (a host under test, a
         // host whose /var is not ours to fill), nothing outside it and the temporary places is looked at.
@@ -77,20 +77,31 @@ impl Bootstrap {
             "for d in \"$@\"; do for h in {}; do f=\"$d/agent/$h\"; if [ -x \"$f\" ] && own \"$d\"; then exec \"$f\" serve --nonce $n --hash $h; fi; done; done; ",
             hashes.join(" ")
         ));
+        // A place is tried by running something in it. Where the agent does not fit, the rest of what was sent is read
+        // away, and the next place asks for it again.
         line(
-            "z=raw; command -v gzip >/dev/null 2>&1 && z=gzip; echo; echo \"LUTHIER $n NEED $(uname -m) $z\"; read -r e l h || exit 1; [ \"$e\" = stop ] && exit 1; m=$(umask); umask 077; p=; ",
+            "z=raw; command -v gzip >/dev/null 2>&1 && z=gzip; m=$(umask); umask 077; w=; for d in \"$@\"; do mkdir -p \"$d/agent\" 2>/dev/null && own \"$d\" || continue; p=\"$d/agent\"; t=\"$p/.probe.$$\"; ",
         );
         line(
-            "for d in \"$@\"; do mkdir -p \"$d/agent\" 2>/dev/null && own \"$d\" || continue; t=\"$d/agent/.probe.$$\"; printf \"#\\041/bin/sh\\nexit 0\\n\" 2>/dev/null >\"$t\" && chmod 700 \"$t\" && \"$t\" 2>/dev/null && p=\"$d/agent\"; rm -f \"$t\"; [ -n \"$p\" ] && break; done; ",
+            "{ printf \"#\\041/bin/sh\\nexit 0\\n\" >\"$t\" && chmod 700 \"$t\" && \"$t\"; } 2>/dev/null; x=$?; rm -f \"$t\" 2>/dev/null; [ $x = 0 ] || continue; ",
         );
         line(
-            "[ -n \"$p\" ] || { echo \"LUTHIER $n FAIL place no writable folder that may hold programs: tried $*\"; exit 1; }; ",
+            "echo; echo \"LUTHIER $n NEED $(uname -m) $z\"; read -r e l h || break; [ \"$e\" = stop ] && exit 1; t=\"$p/.$h.$$\"; trap \"rm -f \\\"$t\\\"\" 1 2 13 15; ",
         );
         line(
-            "t=\"$p/.$h.$$\"; trap \"rm -f \\\"$t\\\"\" 1 2 13 15; if [ \"$e\" = gzip ]; then head -c \"$l\" | gzip -dc >\"$t\"; else head -c \"$l\" >\"$t\"; fi || { rm -f \"$t\"; echo \"LUTHIER $n FAIL write cannot write the agent to $p (disk full, or the upload was cut)\"; exit 1; }; ",
+            "if [ \"$e\" = gzip ]; then head -c \"$l\" | (gzip -dc >\"$t\"; x=$?; cat >/dev/null; exit $x); else head -c \"$l\" | (cat >\"$t\"; x=$?; cat >/dev/null; exit $x); fi && chmod 700 \"$t\" && { umask \"$m\"; exec \"$t\" serve --nonce $n --hash $h --install \"$p/$h\"; }; rm -f \"$t\"; w=\"$w $p\"; done; ",
         );
-        line("chmod 700 \"$t\"; umask \"$m\"; exec \"$t\" serve --nonce $n --hash $h --install \"$p/$h\"");
+        line(
+            "[ -z \"$w\" ] || { echo; echo \"LUTHIER $n FAIL write cannot write the agent to$w (disk full, or the upload was cut)\"; exit 1; }; ",
+        );
+        line("echo; echo \"LUTHIER $n FAIL place no writable folder that may hold programs: tried $*\"; exit 1");
         text
+    }
+
+    /// The same, but what is cached is passed over: it turned out to be damaged.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { hashes: Vec::new(), ..self.clone() }
     }
 
     /// The script as a command line for a login shell of any kind.
@@ -137,6 +148,14 @@ fn clean(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
+/// A folder of the operator's choice; `~/` is the host's home folder.
+fn quoted_place(text: &str) -> String {
+    match text.strip_prefix("~/") {
+        Some(rest) => format!("${{HOME:-/nonexistent}}/{}", quote_double(rest)),
+        None => quote_double(text),
+    }
+}
+
 /// Text for inside double quotes of a script that itself stands in single quotes.
 fn quote_double(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -173,6 +192,8 @@ mod tests {
         assert!(!script.contains('\''));
         assert!(!script.contains('\n'));
         assert!(script.contains("o=\"/opt/lut hier\\$x\""));
+        let home = Bootstrap { place: Some("~/a$b".into()), ..sample() }.script();
+        assert!(home.contains("o=\"${HOME:-/nonexistent}/a\\$b\""));
     }
 
     #[test]
@@ -191,7 +212,9 @@ mod tests {
 
     #[test]
     fn the_script_is_valid_shell() {
-        let status = std::process::Command::new("/bin/sh").args(["-n", "-c", &sample().script()]).status().unwrap();
-        assert!(status.success());
+        for script in [sample().script(), sample().anew().script()] {
+            let status = std::process::Command::new("/bin/sh").args(["-n", "-c", &script]).status().unwrap();
+            assert!(status.success());
+        }
     }
 }

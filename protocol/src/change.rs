@@ -1,6 +1,10 @@
 //! A change as data: what a module wants, what the engine journals, applies, reads back and undoes.
 
+use crate::msgpack::{Reader, Unreadable, Writer};
+use crate::packed::Packed;
+use crate::{packed_enum, packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One wanted change of one resource on the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,7 +102,7 @@ pub struct Times {
 pub struct Bytes(#[serde(with = "serde_bytes")] pub Vec<u8>);
 
 /// A command to run: the one change the engine cannot compute before it happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -111,6 +115,26 @@ pub struct Run {
     /// Shell command that undoes it, run by `/bin/sh -c`.
     #[serde(default)]
     pub undo: Option<String>,
+    /// A program that is written to a private file while the command runs; its path is added to the arguments.
+    #[serde(default)]
+    pub script: Option<Bytes>,
+    /// Variables for this command and its undo alone, over those of the task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// How to tell whether it is in effect. Without it the undo command is run unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// A program that tells what a command has changed: undoing compares with it, as undoing a file compares with the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Program and arguments; it must only look. Its exit status does not count.
+    pub argv: Vec<String>,
+    /// What it printed before the command, without blanks around it.
+    pub before: String,
+    /// What it prints once the command has done its work.
+    pub after: String,
 }
 
 /// When a change takes effect. The codes of the tunables' reference.
@@ -150,5 +174,47 @@ impl Resource {
         match self {
             Self::Path(text) | Self::Setting(text) | Self::Command(text) => text,
         }
+    }
+}
+
+packed_struct!(Change { resource, before, after, scope, converges, revert });
+packed_enum!(Resource = Self::Path(String::new()); Path(path), Setting(path), Command(line));
+packed_enum!(State = Self::Absent;
+    Absent,
+    File { content, meta },
+    Directory { meta },
+    Link { target, uid, gid },
+    HardLink { target },
+    Value(value),
+    NotRun,
+    Run(run),
+);
+packed_struct!(Meta { mode, uid, gid; times });
+packed_struct!(Times { atime_ns, mtime_ns });
+packed_struct!(Run { argv; chdir, stdin, undo, script, environment, probe });
+packed_struct!(Probe { argv, before, after });
+packed_words!(Scope {
+    Live "live",
+    NextAlloc "next-alloc",
+    LinkReset "link-reset",
+    DaemonRestart "daemon-restart",
+    ModuleReload "module-reload",
+    VmRestart "vm-restart",
+    GuestReboot "guest-reboot",
+    HostReboot "host-reboot",
+});
+packed_enum!(Reversal = Self::Yes; Yes, No(reason));
+
+impl Packed for Bytes {
+    fn blank() -> Self {
+        Self(Vec::new())
+    }
+
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+
+    fn read(&mut self, input: &mut Reader<'_>) -> Result<(), Unreadable> {
+        self.0.read(input)
     }
 }

@@ -5,16 +5,13 @@
 //! parts that follow each other without another message in between. A peer is never trusted: lengths are checked
 //! before anything is allocated.
 
-use serde::{Serialize, de::DeserializeOwned};
+use crate::packed::{Packed, pack, unpack};
 
 /// Largest frame (kind byte and payload) in bytes.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
 /// Largest message, put together from parts: a full result and its envelope.
 pub const MAX_MESSAGE: usize = crate::task::MAX_RESULT + MAX_FRAME;
-
-/// Deepest nesting of a message: MessagePack from a hostile peer must not exhaust the stack.
-pub const MAX_DEPTH: usize = 128;
 
 const WHOLE: u8 = 0;
 const PART: u8 = 1;
@@ -42,21 +39,22 @@ pub enum FrameError {
     /// The payload is not a message of the expected type.
     #[error("not a message: {0}")]
     Decode(String),
-    /// The message could not be written.
-    #[error("cannot write message: {0}")]
-    Encode(String),
 }
 
 /// A message as one or more frames, ready to write.
-pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
-    let body = rmp_serde::to_vec_named(message).map_err(|error| FrameError::Encode(error.to_string()))?;
+pub fn encode(message: &dyn Packed) -> Result<Vec<u8>, FrameError> {
+    frames(&pack(message))
+}
+
+/// A message's bytes as one or more frames, ready to write.
+pub fn frames(body: &[u8]) -> Result<Vec<u8>, FrameError> {
     if body.len() > MAX_MESSAGE {
         return Err(FrameError::MessageTooLong);
     }
     let room = MAX_FRAME - 1;
     let mut out = Vec::with_capacity(body.len() + HEADER * (body.len() / room + 1));
     if body.len() <= room {
-        push_frame(&mut out, WHOLE, &body);
+        push_frame(&mut out, WHOLE, body);
         return Ok(out);
     }
     let mut chunks = body.chunks(room).peekable();
@@ -103,25 +101,35 @@ impl Decoder {
     /// The next whole message, `None` until more bytes come.
     ///
     /// After an error the stream is lost: there is no way to find the next frame.
-    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+    pub fn next_message<T: Packed>(&mut self) -> Result<Option<T>, FrameError> {
+        match self.next_body()? {
+            Some(body) => unpack(&body).map(Some).map_err(FrameError::Decode),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes of the next whole message, `None` until more bytes come.
+    ///
+    /// After an error the stream is lost.
+    pub fn next_body(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         loop {
             let Some((kind, start, end)) = self.frame()? else { return Ok(None) };
             let payload = self.buffer.get(start..end).unwrap_or_default();
             let message = match kind {
-                WHOLE if self.parts.is_empty() => Some(parse(payload)?),
+                WHOLE if self.parts.is_empty() => Some(payload.to_vec()),
                 WHOLE => return Err(FrameError::Interleaved),
                 PART | LAST_PART => {
                     if self.parts.len() + payload.len() > MAX_MESSAGE {
                         return Err(FrameError::MessageTooLong);
                     }
                     self.parts.extend_from_slice(payload);
-                    if kind == LAST_PART { Some(parse(&std::mem::take(&mut self.parts))?) } else { None }
+                    (kind == LAST_PART).then(|| std::mem::take(&mut self.parts))
                 }
                 other => return Err(FrameError::UnknownKind(other)),
             };
             self.consumed = end;
-            if let Some(message) = message {
-                return Ok(Some(message));
+            if message.is_some() {
+                return Ok(message);
             }
         }
     }
@@ -145,13 +153,6 @@ impl Decoder {
             _ => Ok(None),
         }
     }
-}
-
-fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
-    // The reader of `from_slice`, which the journal uses: one compiled copy of every type's decoding serves both.
-    let mut reader = rmp_serde::Deserializer::from_read_ref(payload);
-    reader.set_max_depth(MAX_DEPTH);
-    T::deserialize(&mut reader).map_err(|error| FrameError::Decode(error.to_string()))
 }
 
 #[cfg(test)]
@@ -201,7 +202,7 @@ mod tests {
         push_frame(&mut bytes, WHOLE, &body);
         let mut decoder = Decoder::new();
         decoder.push(&bytes);
-        assert!(decoder.next_message::<serde_json::Value>().is_err());
+        assert!(decoder.next_message::<crate::Value>().is_err());
     }
 
     proptest::proptest! {

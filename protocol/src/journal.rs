@@ -1,6 +1,7 @@
 //! What a host's journal tells the controller: transactions and what became of undoing them.
 
 use crate::name::{HostName, RunId, Seq};
+use crate::{packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
 
 /// One transaction: the changes of one run on one host by one identity.
@@ -115,3 +116,25 @@ pub enum UndoOutcome {
     /// Undoing failed.
     Failed,
 }
+
+packed_struct!(Transaction { run, host, user, state, opened, changes });
+packed_words!(TransactionState {
+    Open "open",
+    Closed "closed",
+    Interrupted "interrupted",
+    RolledBack "rolled_back",
+    PartlyRolledBack "partly_rolled_back",
+});
+packed_struct!(ChangeSummary { seq, task, resource, state });
+packed_words!(ChangeState { Intended "intended", Done "done", Undone "undone" });
+packed_struct!(UndoRequest { seq, run, host, from_task, to_task, check });
+packed_struct!(UndoReport { seq, rows });
+packed_struct!(UndoRow { resource, outcome, detail });
+packed_words!(UndoOutcome {
+    Restored "restored",
+    AlreadyOriginal "already_original",
+    Drifted "drifted",
+    Blocked "blocked",
+    Irreversible "irreversible",
+    Failed "failed",
+});

@@ -11,7 +11,11 @@ pub mod facts;
 pub mod frame;
 pub mod journal;
 pub mod message;
+pub mod msgpack;
 pub mod name;
+pub mod packed;
+#[cfg(test)]
+mod packed_tests;
 pub mod spec;
 pub mod task;
 

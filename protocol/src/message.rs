@@ -3,7 +3,7 @@
 use crate::journal::{Transaction, UndoReport, UndoRequest};
 use crate::name::{HostName, RunId, Seq};
 use crate::task::{Identity, TaskRequest, TaskResult};
-use crate::{Map, Value};
+use crate::{Map, Value, packed_enum, packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
 
 /// Seconds between heartbeats of an agent.
@@ -62,6 +62,15 @@ pub enum ToAgent {
         /// Only this inventory host.
         host: Option<HostName>,
         /// Whose journal.
+        identity: Option<Identity>,
+    },
+    /// Answer a question that changes nothing a journal knows of.
+    Ask {
+        /// Answered under this number.
+        seq: Seq,
+        /// What is asked.
+        question: Question,
+        /// Who is asked.
         identity: Option<Identity>,
     },
     /// Undo changes of a run.
@@ -185,6 +194,13 @@ pub enum FromAgent {
         /// Oldest first.
         transactions: Vec<Transaction>,
     },
+    /// The answer to a question.
+    Told {
+        /// The request's number.
+        seq: Seq,
+        /// The answer.
+        told: Told,
+    },
     /// What became of undoing.
     Undo(UndoReport),
     /// A request could not be served at all.
@@ -201,6 +217,64 @@ pub enum FromAgent {
     },
     /// Last message after [`ToAgent::Bye`].
     Bye,
+}
+
+/// What a controller asks apart from tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// How far a job is (see [`crate::task::Job`]).
+    Job {
+        /// Its name.
+        id: String,
+        /// Forget it afterwards.
+        erase: bool,
+    },
+    /// What a file is, links followed, with its SHA-1.
+    File {
+        /// Its path; a leading `~` is a home.
+        path: String,
+    },
+    /// A piece of a file: fewer bytes than asked for only at its end.
+    Piece {
+        /// Its path as [`Told::File`] gave it.
+        path: String,
+        /// Where it begins.
+        offset: u64,
+        /// Bytes wanted, at most [`PIECE`].
+        length: u64,
+    },
+}
+
+/// Most bytes of a file in one answer.
+pub const PIECE: u64 = 512 * 1024;
+
+/// An answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    /// How far the job is.
+    Job {
+        /// Where its result is kept.
+        file: String,
+        /// The file's content; `None` where there is no such job.
+        #[serde(default)]
+        result: Option<Map>,
+    },
+    /// What the file is.
+    File {
+        /// Its path, absolute.
+        path: String,
+        /// Bytes; `None` where there is none.
+        #[serde(default)]
+        size: Option<u64>,
+        /// It is a directory.
+        #[serde(default)]
+        is_directory: bool,
+        /// SHA-1 of a regular file, lower-case hexadecimal.
+        #[serde(default)]
+        sha1: Option<String>,
+    },
+    /// The bytes.
+    Piece(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Output stream of a command.
@@ -235,3 +309,55 @@ impl FromAgent {
         Value::Object(facts.clone())
     }
 }
+
+packed_enum!(ToAgent = Self::Bye;
+    Hello(hello),
+    StartChild(start),
+    Task(task),
+    Content { seq, data, last },
+    Cancel { seq },
+    Resume { from },
+    Facts { seq, only, identity },
+    Journal { seq, run, host, identity },
+    Ask { seq, question, identity },
+    Undo { request, identity },
+    Bye,
+);
+packed_struct!(ControllerHello { protocol, version, run, host, first_seq });
+packed_struct!(AgentHello { protocol, version, hash, arch, uid, user, pid, node });
+packed_struct!(StartChild { identity, password, flags, program, agent_path });
+packed_enum!(FromAgent = Self::Bye;
+    Hello(hello),
+    Heartbeat,
+    ChildStarted { identity, hello },
+    ChildFailed { identity, reason, detail },
+    Started { seq },
+    Output { seq, stream, data },
+    NeedContent { seq },
+    Result(result),
+    Facts { seq, facts },
+    Journal { seq, transactions },
+    Told { seq, told },
+    Undo(report),
+    Refused { seq, message },
+    Fatal { message },
+    Bye,
+);
+packed_enum!(Question = Self::File { path: String::new() };
+    Job { id, erase },
+    File { path },
+    Piece { path, offset, length },
+);
+packed_enum!(Told = Self::Piece(Vec::new());
+    Job { file, result },
+    File { path, size, is_directory, sha1 },
+    Piece(bytes),
+);
+packed_words!(Stream { Stdout "stdout", Stderr "stderr" });
+packed_words!(ChildFailure {
+    PasswordNeeded "password_needed",
+    WrongPassword "wrong_password",
+    Refused "refused",
+    NotStarted "not_started",
+    TimedOut "timed_out",
+});

@@ -1,5 +1,7 @@
 //! Names that must not be confused with other strings.
 
+use crate::msgpack::{Reader, Unreadable, Writer};
+use crate::packed::Packed;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,6 +22,20 @@ macro_rules! name {
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl Packed for $type {
+            fn blank() -> Self {
+                Self(String::new())
+            }
+
+            fn write(&self, out: &mut Writer) {
+                out.text(&self.0);
+            }
+
+            fn read(&mut self, input: &mut Reader<'_>) -> Result<(), Unreadable> {
+                self.0.read(input)
             }
         }
 

@@ -1,7 +1,7 @@
 //! One task as it travels: the request with rendered parameters, and its result.
 
 use crate::name::Seq;
-use crate::{Map, Value};
+use crate::{Map, Value, packed_enum, packed_struct, packed_words};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -50,6 +50,18 @@ pub struct TaskRequest {
     /// How to undo what the task does where the module cannot tell by itself.
     #[serde(default)]
     pub revert: Revert,
+    /// Do not wait for it: it is carried out by a process of its own that survives the session.
+    #[serde(default)]
+    pub job: Option<Job>,
+}
+
+/// A task that is carried out apart from the session (`async:`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name, chosen by the controller: letters, digits and dots, not beginning with a dot.
+    pub id: String,
+    /// It is killed after this many seconds.
+    pub limit_s: u64,
 }
 
 /// The value of a task's `revert:` key.
@@ -136,3 +148,23 @@ pub struct DiffEntry {
     /// What it is about: a path, a setting's name, a command line.
     pub resource: String,
 }
+
+packed_struct!(TaskRequest {
+    seq, name, module, params;
+    content, check, diff, identity, environment, deadline_ms, stop_on_failure, live, revert, job
+});
+packed_struct!(Job { id, limit_s });
+packed_enum!(Revert = Self::Unsaid; Unsaid, Never, Command(line));
+packed_struct!(Identity { user, method });
+packed_enum!(Content = Self::Inline(Vec::new()); Inline(bytes), Offered { sha256, sha1, size });
+packed_words!(Status {
+    Ok "ok",
+    Changed "changed",
+    Failed "failed",
+    Skipped "skipped",
+    Dropped "dropped",
+    Cancelled "cancelled",
+    TimedOut "timed_out",
+});
+packed_struct!(TaskResult { seq, status, result, duration_us; diff });
+packed_struct!(DiffEntry { before, after, resource });

@@ -9,6 +9,7 @@
     reason = "test equipment fails by panicking and says on stderr what it passed over"
 )]
 
+mod builder;
 mod daemon;
 mod keys;
 pub mod libvirtd;

@@ -35,6 +35,8 @@ pub struct Machine {
     pub arguments: Vec<String>,
     /// Words added to the kernel's command line.
     pub cmdline: String,
+    /// A reboot starts it again; otherwise it ends it.
+    pub restarts: bool,
 }
 
 /// One NUMA node.
@@ -67,6 +69,7 @@ impl Machine {
             smbios: Vec::new(),
             arguments: Vec::new(),
             cmdline: String::new(),
+            restarts: false,
         }
     }
 
@@ -118,7 +121,6 @@ impl Machine {
         let mut words: Vec<String> = [
             "-nodefaults",
             "-no-user-config",
-            "-no-reboot",
             "-display",
             "none",
             "-machine",
@@ -130,6 +132,9 @@ impl Machine {
         ]
         .map(str::to_owned)
         .into();
+        if !self.restarts {
+            words.push("-no-reboot".to_owned());
+        }
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
         option("-m", format!("{total}M"));
         option("-smp", format!("{cpus},sockets={sockets},cores={cores},threads={threads}"));

@@ -4,6 +4,7 @@
 //! Everything they leave lies in one temporary folder: `LUTHIER_STATE_DIR` is set by the servers, so that agent cache
 //! and journal land there too.
 
+pub use crate::builder::Builder;
 use crate::daemon::Daemon;
 use crate::keys::{self, KeyPair};
 use crate::luthier::Luthier;
@@ -22,19 +23,6 @@ use tempfile::TempDir;
 const ADDRESSES_PER_DAEMON: usize = 16;
 
 static SITES: AtomicU32 = AtomicU32::new(0);
-
-/// How a site shall be.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    hosts: usize,
-    prefix: String,
-    ordinary: Option<Sudo>,
-    max_sessions: Option<u32>,
-    password: bool,
-    force_command: Option<String>,
-    programs: Vec<(String, String)>,
-    extra: String,
-}
 
 /// One host of a site.
 #[derive(Debug, Clone)]
@@ -63,63 +51,6 @@ pub struct Site {
 }
 
 impl Builder {
-    /// Number of hosts.
-    #[must_use]
-    pub fn hosts(mut self, count: usize) -> Self {
-        self.hosts = count;
-        self
-    }
-
-    /// What their names begin with (`h` gives h1, h2, …; the group is `fleet_h`).
-    #[must_use]
-    pub fn prefix(mut self, prefix: &str) -> Self {
-        prefix.clone_into(&mut self.prefix);
-        self
-    }
-
-    /// Log in as an ordinary user made for this site instead of as the user who runs the tests.
-    #[must_use]
-    pub fn ordinary(mut self, sudo: Sudo) -> Self {
-        self.ordinary = Some(sudo);
-        self
-    }
-
-    /// `MaxSessions` of the servers.
-    #[must_use]
-    pub fn max_sessions(mut self, count: u32) -> Self {
-        self.max_sessions = Some(count);
-        self
-    }
-
-    /// Accept passwords and no keys.
-    #[must_use]
-    pub fn password_only(mut self) -> Self {
-        self.password = true;
-        self
-    }
-
-    /// Run this shell script in place of whatever is asked for (`$SSH_ORIGINAL_COMMAND`).
-    #[must_use]
-    pub fn force_command(mut self, script: &str) -> Self {
-        self.force_command = Some(script.to_owned());
-        self
-    }
-
-    /// Put a shell script of this name first in the hosts' PATH.
-    #[must_use]
-    pub fn program(mut self, name: &str, script: &str) -> Self {
-        self.programs.push((name.to_owned(), script.to_owned()));
-        self
-    }
-
-    /// Further lines of `sshd_config`.
-    #[must_use]
-    pub fn config(mut self, lines: &str) -> Self {
-        self.extra.push_str(lines);
-        self.extra.push('\n');
-        self
-    }
-
     /// Start the servers; `None` (and said) where this machine cannot.
     pub fn start(self) -> Option<Site> {
         if missing(&["sshd", "ssh-keygen"]) {
@@ -134,6 +65,9 @@ impl Builder {
             Some(sudo) => Some(TestUser::create(folder.path(), sudo, &folder.path().join("state-root"))?),
             None => None,
         };
+        if let (Some(user), Some(shell)) = (&user, &self.shell) {
+            user.set_shell(shell);
+        }
         let host_key = keys::generate(&folder.path().join("host_key"), "");
         let client_key = keys::generate(&folder.path().join("client_key"), "");
         let mut site =
@@ -147,16 +81,7 @@ impl Builder {
 impl Site {
     /// A description to refine: three hosts h1…h3, logged in to as the user who runs the tests.
     pub fn builder() -> Builder {
-        Builder {
-            hosts: 3,
-            prefix: "h".to_owned(),
-            ordinary: None,
-            max_sessions: None,
-            password: false,
-            force_command: None,
-            programs: Vec::new(),
-            extra: String::new(),
-        }
+        Builder::three()
     }
 
     /// The temporary folder everything lies in.
@@ -294,6 +219,12 @@ impl Site {
         }
     }
 
+    /// End the servers and start them anew: they read host certificates once.
+    pub fn restart(&mut self) {
+        self.daemons.clear();
+        assert!(self.start_daemons(), "sshd did not start again:\n{}", self.log());
+    }
+
     /// What the servers logged, for a test that failed.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default()
@@ -370,7 +301,16 @@ impl Site {
         for (index, group) in groups.iter().enumerate() {
             let config = self.folder().join(format!("sshd_config.{index}"));
             std::fs::write(&config, self.config_text(group)).expect("sshd's configuration");
-            let mut command = Command::new(&sshd);
+            let mut command = match &self.builder.inside {
+                None => Command::new(&sshd),
+                Some(script) => {
+                    let mut command = Command::new("unshare");
+                    command.args(["--mount", "/bin/sh", "-ec", &format!("{script}\nexec \"$0\" \"$@\"")]).arg(&sshd);
+                    let user = self.user.as_ref().map_or(0, |user| user.uid);
+                    command.env("SITE", self.folder()).env("USER_ID", user.to_string());
+                    command
+                }
+            };
             command.arg("-D").arg("-f").arg(&config).arg("-E").arg(self.folder().join("sshd.log"));
             let mut daemon = Daemon::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
             let mut failed = false;
@@ -388,7 +328,7 @@ impl Site {
 
     fn config_text(&self, hosts: &[HostRow]) -> String {
         let folder = self.folder().display();
-        let mut text = String::new();
+        let mut text = self.builder.extra.replace("%SITE%", &self.folder().display().to_string());
         for host in hosts {
             let _ = writeln!(text, "ListenAddress {}:{}", host.address, host.port);
         }
@@ -397,9 +337,10 @@ impl Site {
             text,
             "HostKey {key}\nPidFile none\nAuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\n\
              PermitRootLogin yes\nUsePAM {pam}\nPasswordAuthentication {password}\nPubkeyAuthentication {keys}\n\
-             KbdInteractiveAuthentication no\nUseDNS no\nMaxStartups 300\nPerSourceMaxStartups none\nPrintMotd no\n\
+             KbdInteractiveAuthentication no\nUseDNS no\n{startups}PerSourceMaxStartups none\nPrintMotd no\n\
              LogLevel VERBOSE\nSubsystem sftp internal-sftp\n",
             key = self.host_key.file.display(),
+            startups = if self.builder.extra.contains("MaxStartups") { "" } else { "MaxStartups 300\n" },
             // Without PAM a locked account is refused, whichever key it offers.
             pam = yes_no(is_root() && locked(&self.login())),
             password = yes_no(self.builder.password),
@@ -417,7 +358,6 @@ impl Site {
         if self.builder.force_command.is_some() {
             let _ = writeln!(text, "ForceCommand {folder}/force-command");
         }
-        text.push_str(&self.builder.extra);
         text
     }
 

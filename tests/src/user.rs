@@ -63,6 +63,27 @@ impl TestUser {
         Some(user)
     }
 
+    /// Further defaults of sudo for this user (`lecture=always`), for one who has a rule.
+    pub fn sudo_defaults(&self, defaults: &str) {
+        let place = self.drop_in.as_ref().expect("the user has a rule in sudoers");
+        let text = std::fs::read_to_string(place).expect("the sudoers drop-in");
+        self.install(place, &format!("{text}Defaults:{} {defaults}\n", self.name));
+    }
+
+    /// sudo passes over names with a dot, and a half-written file would lock everybody out: hence check and rename.
+    fn install(&self, place: &Path, text: &str) {
+        let staged = PathBuf::from(format!("/etc/sudoers.d/{}.new", self.name));
+        std::fs::write(&staged, text).expect("sudoers drop-in");
+        checked(Command::new("chmod").arg("0440").arg(&staged));
+        checked(Command::new("visudo").args(["-cqf"]).arg(&staged));
+        std::fs::rename(&staged, place).expect("put the sudoers drop-in in place");
+    }
+
+    /// Give them another login shell.
+    pub fn set_shell(&self, program: &str) {
+        checked(Command::new("usermod").args(["-s", program, &self.name]));
+    }
+
     fn grant(&mut self, sudo: Sudo, folder: &Path, root_state: &Path) {
         let name = &self.name;
         let rule = match sudo {
@@ -75,15 +96,8 @@ impl TestUser {
         std::fs::write(&environment, format!("LUTHIER_STATE_DIR={}\n", root_state.display()))
             .expect("sudo's environment");
         let text = format!("Defaults:{name} env_file={}, !lecture\n{rule}", environment.display());
-        let draft = folder.join(format!("sudoers-{name}"));
-        std::fs::write(&draft, &text).expect("sudoers draft");
-        checked(Command::new("visudo").args(["-cqf"]).arg(&draft));
-        // sudo passes over names with a dot, and a half-written file would lock everybody out: hence draft and rename.
         let place = PathBuf::from(format!("/etc/sudoers.d/{name}"));
-        let staged = PathBuf::from(format!("/etc/sudoers.d/{name}.new"));
-        std::fs::write(&staged, &text).expect("sudoers drop-in");
-        checked(Command::new("chmod").arg("0440").arg(&staged));
-        std::fs::rename(&staged, &place).expect("put the sudoers drop-in in place");
+        self.install(&place, &text);
         self.drop_in = Some(place);
     }
 }

@@ -2,11 +2,13 @@
 
 use super::compare::{Written, describe, found, written};
 use super::error::{ChangeError, refused};
+use crate::host::job::Script;
 use crate::host::setting::{choices, chosen};
 use crate::host::{Command, Finished, Host, Stop};
 use luthier_protocol::change::{Change, Meta, Resource, Run, State};
 use luthier_protocol::message::Stream;
 use luthier_protocol::task::MAX_RESULT;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
@@ -32,24 +34,55 @@ pub fn apply(host: &Host, change: &Change) -> Result<(), ChangeError> {
     if let Some(found) = look(&before)? {
         return Err(ChangeError::Moved { path: path.to_owned(), expected: describe(&change.before), found });
     }
-    put(host, &change.resource, &change.before, &change.after)?;
+    put(host, &change.resource, &change.before, &change.after).map_err(|error| overtaken(host, change, error))?;
     if let Some(found) = look(&written(&change.after))? {
         return Err(ChangeError::NotTaken { path: path.to_owned(), expected: describe(&change.after), found });
     }
     Ok(())
 }
 
+/// What is new is put in place without overwriting. Where that fails because something is there, somebody else was
+/// quicker: nothing of ours is there, and theirs must not be taken back as if it were.
+pub(super) fn overtaken(host: &Host, change: &Change, error: ChangeError) -> ChangeError {
+    match (&change.before, &error) {
+        (State::Absent, ChangeError::Refused { path, source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            let now = found(host, &change.resource, &written(&State::Absent));
+            ChangeError::Moved {
+                path: path.clone(),
+                expected: describe(&State::Absent),
+                found: now.ok().flatten().unwrap_or_else(|| describe(&State::Absent)),
+            }
+        }
+        _ => error,
+    }
+}
+
 /// Run a command change.
 pub fn run(host: &Host, run: &Run, limits: &Limits<'_>, output: &mut dyn FnMut(Stream, &[u8])) -> io::Result<Finished> {
+    // It lies there as long as the command runs.
+    let script = run.script.as_ref().map(|bytes| Script::write(host, &bytes.0)).transpose()?;
+    let mut argv = run.argv.clone();
+    argv.extend(script.iter().map(|script| script.path().display().to_string()));
+    let environment = environment_of(run, limits.environment);
     let command = Command {
-        argv: &run.argv,
+        argv: &argv,
         chdir: run.chdir.as_deref(),
         stdin: run.stdin.as_ref().map(|bytes| bytes.0.as_slice()),
-        environment: limits.environment,
+        environment: &environment,
         deadline: limits.deadline,
         limit: MAX_RESULT / 2,
     };
     host.run(&command, limits.stop, output)
+}
+
+/// The task's variables and the command's own.
+pub(super) fn environment_of<'a>(run: &Run, task: &'a BTreeMap<String, String>) -> Cow<'a, BTreeMap<String, String>> {
+    if run.environment.is_empty() {
+        return Cow::Borrowed(task);
+    }
+    let mut all = task.clone();
+    all.extend(run.environment.clone());
+    Cow::Owned(all)
 }
 
 /// Turn one state into another, without looking first.

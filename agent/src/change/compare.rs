@@ -25,6 +25,7 @@ pub fn written(state: &State) -> Written {
         State::Run(run) => {
             let mut run = run.clone();
             run.stdin = None;
+            run.script = None;
             Written { state: State::Run(run), sha256: None }
         }
         other => Written { state: other.clone(), sha256: None },

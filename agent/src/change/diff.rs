@@ -1,6 +1,6 @@
 //! A change as text for people: before and after.
 
-use luthier_protocol::change::{Change, Meta, State};
+use luthier_protocol::change::{Change, Meta, Run, State};
 use luthier_protocol::task::DiffEntry;
 use luthier_protocol::{Map, Value};
 
@@ -22,6 +22,9 @@ pub fn entries(change: &Change) -> Vec<DiffEntry> {
     match (&change.before, &change.after) {
         (State::Value(before), State::Value(after)) => {
             entries.push(entry(format!("{before}\n").into(), format!("{after}\n").into()))
+        }
+        (_, State::Run(Run { probe: Some(probe), .. })) => {
+            entries.push(entry(format!("{}\n", probe.before).into(), format!("{}\n", probe.after).into()));
         }
         (_, State::Run(run)) => {
             let line = if change.resource.label().is_empty() { run.argv.join(" ") } else { resource.clone() };

@@ -195,3 +195,16 @@ fn diffs_show_text_and_attributes() {
     let binary = entries(&change(path(), State::Absent, rig.file("\0", 0o644)));
     assert_eq!(binary[0].after, "(a binary file of 1 bytes)\n");
 }
+
+#[test]
+fn what_somebody_else_made_first_is_not_taken_for_our_own() {
+    let rig = Rig::new();
+    let change = change(Resource::Path("/new".to_owned()), State::Absent, rig.file("ours", 0o600));
+    fs::write(rig.at("/new"), "theirs").unwrap();
+    // As between the look and the write: the write itself finds the file.
+    let Resource::Path(path) = &change.resource else { unreachable!() };
+    let refused = rig.host.replace_file(path, b"ours", &rig.meta(0o600), true).unwrap_err();
+    let error = super::apply::overtaken(&rig.host, &change, super::error::refused(&rig.host, "write", path, refused));
+    assert!(matches!(error, ChangeError::Moved { .. }), "{error}");
+    assert_eq!(fs::read_to_string(rig.at("/new")).unwrap(), "theirs");
+}

@@ -1,9 +1,9 @@
 //! A change is taken back: only where the resource is still what the change made of it.
 
-use super::apply::put;
+use super::apply::{environment_of, put};
 use super::compare::{Written, describe, found, written};
 use crate::host::{Command, Ending, Host, Stop, sys};
-use luthier_protocol::change::{Change, Meta, Resource, Reversal, State};
+use luthier_protocol::change::{Change, Meta, Probe, Resource, Reversal, State};
 use luthier_protocol::journal::UndoOutcome;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -159,15 +159,29 @@ fn undo_command(host: &Host, undoing: &Undoing<'_>, check: bool) -> UndoneHow {
         };
         return UndoneHow::new(UndoOutcome::Irreversible, reason);
     };
+    if let Some(probe) = &run.probe {
+        match probed(host, probe) {
+            Ok(now) if now == probe.before => return UndoneHow::new(UndoOutcome::AlreadyOriginal, ""),
+            Ok(now) if now == probe.after || !undoing.done => {}
+            Ok(now) => {
+                let detail = format!("found {}, the change had made it {}", shown(&now), shown(&probe.after));
+                return UndoneHow::new(UndoOutcome::Drifted, detail);
+            }
+            Err(error) => {
+                return UndoneHow::new(UndoOutcome::Failed, format!("cannot run {}: {error}", probe.argv.join(" ")));
+            }
+        }
+    }
     if check {
         return UndoneHow::new(UndoOutcome::Restored, format!("by running {line}"));
     }
+    let environment = environment_of(run, undoing.environment);
     let argv = ["/bin/sh".to_owned(), "-c".to_owned(), line.clone()];
     let command = Command {
         argv: &argv,
         chdir: run.chdir.as_deref(),
         stdin: None,
-        environment: undoing.environment,
+        environment: &environment,
         deadline: Some(Instant::now() + DEADLINE),
         limit: OUTPUT,
     };
@@ -175,7 +189,13 @@ fn undo_command(host: &Host, undoing: &Undoing<'_>, check: bool) -> UndoneHow {
     let finished = Stop::new().and_then(|stop| host.run(&command, &stop, &mut |_, _| {}));
     match finished {
         Ok(end) if end.ending == Ending::Exited && end.rc == 0 => {
-            UndoneHow::new(UndoOutcome::Restored, format!("by running {line}"))
+            match run.probe.as_ref().map(|probe| (probe, probed(host, probe))) {
+                Some((probe, Ok(now))) if now != probe.before => {
+                    let detail = format!("ran {line}, but found {}", shown(&now));
+                    UndoneHow::new(UndoOutcome::Failed, detail)
+                }
+                _ => UndoneHow::new(UndoOutcome::Restored, format!("by running {line}")),
+            }
         }
         Ok(end) if end.ending == Ending::TimedOut => {
             UndoneHow::new(UndoOutcome::Failed, format!("{line}: not finished after {} s", DEADLINE.as_secs()))
@@ -186,4 +206,13 @@ fn undo_command(host: &Host, undoing: &Undoing<'_>, check: bool) -> UndoneHow {
         }
         Err(error) => UndoneHow::new(UndoOutcome::Failed, format!("cannot run {line} as {}: {error}", sys::uid())),
     }
+}
+
+/// What a probe prints now.
+fn probed(host: &Host, probe: &Probe) -> std::io::Result<String> {
+    host.query(&probe.argv).map(|answer| answer.stdout.trim().to_owned())
+}
+
+fn shown(text: &str) -> String {
+    if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") }
 }

@@ -2,8 +2,7 @@
 
 use super::probe::Probe;
 use super::{FactError, FactSource};
-use crate::host::Host;
-use flate2::read::GzDecoder;
+use crate::host::{Host, gunzip};
 use luthier_protocol::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -117,7 +116,7 @@ fn config(probe: &mut Probe<'_>, release: Option<&str>) -> Option<BTreeMap<Strin
 /// The options of a packed file, unpacked piece by piece and no further than the last one sought.
 fn unpack(bytes: &[u8]) -> std::io::Result<BTreeMap<String, String>> {
     let mut found = unset();
-    let mut unpacked = GzDecoder::new(bytes).take(CONFIG_LIMIT);
+    let mut unpacked = gunzip(bytes)?.take(CONFIG_LIMIT);
     let mut buffer = vec![0; 32 * 1024];
     let mut kept = 0;
     let mut seen = 0;

@@ -22,6 +22,25 @@ pub struct Account {
     pub shell: String,
 }
 
+/// One line of `/etc/group`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Group id.
+    pub gid: u32,
+    /// Names of the users it is a supplementary group of.
+    pub members: Vec<String>,
+}
+
+fn group(line: &str) -> Option<Group> {
+    let mut fields = line.split(':');
+    let name = fields.next()?.to_owned();
+    let gid = fields.nth(1)?.parse().ok()?;
+    let members = fields.next().unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty());
+    Some(Group { name, gid, members: members.map(str::to_owned).collect() })
+}
+
 impl Host {
     /// The account of a name or of a number written as text.
     pub fn account(&self, name: &str) -> Option<Account> {
@@ -50,15 +69,21 @@ impl Host {
     }
 
     fn groups(&self) -> Vec<(String, u32)> {
+        self.all_groups().into_iter().map(|group| (group.name, group.gid)).collect()
+    }
+
+    /// All groups of `/etc/group`.
+    pub fn all_groups(&self) -> Vec<Group> {
         let text = self.read_text("/etc/group").unwrap_or_default();
-        text.lines()
-            .filter_map(|line| {
-                let mut fields = line.split(':');
-                let name = fields.next()?;
-                let gid = fields.nth(1)?.parse().ok()?;
-                Some((name.to_owned(), gid))
-            })
-            .collect()
+        text.lines().filter_map(group).collect()
+    }
+
+    /// A user's fields of `/etc/shadow` in order: name, password, last change, least, most and warning days, idle days,
+    /// expiry, reserved. Empty where there is no such line, or no right to read it.
+    pub fn shadow(&self, name: &str) -> Vec<String> {
+        let text = self.read_text("/etc/shadow").unwrap_or_default();
+        let line = text.lines().find(|line| line.split(':').next() == Some(name));
+        line.map(|line| line.split(':').map(str::to_owned).collect()).unwrap_or_default()
     }
 }
 

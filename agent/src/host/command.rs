@@ -82,7 +82,7 @@ impl Host {
     ) -> io::Result<Finished> {
         let (program, arguments) =
             command.argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "empty command"))?;
-        let mut builder = std::process::Command::new(program);
+        let mut builder = std::process::Command::new(self.program_file(program));
         builder.args(arguments).envs(command.environment).process_group(0);
         if let Some(chdir) = command.chdir {
             builder.current_dir(self.path(chdir));

@@ -3,7 +3,7 @@
 use super::{Host, planned};
 use luthier_protocol::change::{Bytes, Meta, State};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 /// What a path is.
@@ -74,6 +74,15 @@ impl Host {
         let outcome = fs::read(self.path(path));
         self.saw_file(path, outcome.as_deref());
         outcome
+    }
+
+    /// Part of a file: at most so many bytes from an offset on; fewer only at its end.
+    pub fn read_part(&self, path: &str, offset: u64, most: u64) -> io::Result<Vec<u8>> {
+        let mut file = fs::File::open(self.path(path))?;
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// The whole file as text without trailing white space; bytes that are no UTF-8 are replaced.

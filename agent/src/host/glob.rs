@@ -29,9 +29,11 @@ pub fn is_pattern(text: &str) -> bool {
 
 /// Whether a name matches. As in a shell, a leading dot is matched only by a dot.
 pub fn matches(pattern: &str, name: &str) -> bool {
-    if name.starts_with('.') && !pattern.starts_with('.') {
-        return false;
-    }
+    (!name.starts_with('.') || pattern.starts_with('.')) && matches_any(pattern, name)
+}
+
+/// As [`matches`], but a leading dot is a character like any other, as for Python's `fnmatch`.
+pub fn matches_any(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     whole(&pattern, &name)

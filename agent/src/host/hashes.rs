@@ -27,6 +27,21 @@ pub enum Algorithm {
     Sha512,
 }
 
+impl Algorithm {
+    /// By its lower-case name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "md5" => Self::Md5,
+            "sha1" => Self::Sha1,
+            "sha224" => Self::Sha224,
+            "sha256" => Self::Sha256,
+            "sha384" => Self::Sha384,
+            "sha512" => Self::Sha512,
+            _ => return None,
+        })
+    }
+}
+
 impl Host {
     /// Digest of a file's content, lower-case hexadecimal. The file is read in pieces.
     pub fn digest(&self, path: &str, algorithm: Algorithm) -> io::Result<String> {
@@ -40,6 +55,17 @@ impl Host {
             Algorithm::Sha512 => stream::<Sha512>(file),
         }
     }
+}
+
+/// Keyed digest (RFC 2104) with SHA-1. The key is at most 64 bytes long.
+pub fn hmac_sha1(key: &[u8], text: &[u8]) -> [u8; 20] {
+    let padded = |with: u8| {
+        let mut block = [with; 64];
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        Sha1::new().chain_update(block)
+    };
+    let inner = padded(0x36).chain_update(text).finalize();
+    padded(0x5c).chain_update(inner).finalize().into()
 }
 
 /// Digest of bytes, lower-case hexadecimal.
@@ -85,6 +111,8 @@ mod tests {
         let host = Host::under(folder.path());
         assert_eq!(host.digest("/abc", Algorithm::Sha1).unwrap(), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(digest(b"abc", Algorithm::Md5), "900150983cd24fb0d6963f7d28e17f72");
+        let keyed = hmac_sha1(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(hexadecimal(&keyed), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
         assert_eq!(host.digest("/abc", Algorithm::Sha256).unwrap(), digest(b"abc", Algorithm::Sha256));
     }
 }

@@ -33,7 +33,7 @@ impl Host {
     /// Run a program that only reads and return what it said. It has no input, the C locale, and two minutes.
     pub fn query(&self, argv: &[String]) -> io::Result<Answer> {
         let (program, arguments) = argv.split_first().ok_or_else(|| io::Error::other("empty command"))?;
-        let mut child = Command::new(program)
+        let mut child = Command::new(self.program_file(program))
             .args(arguments)
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
@@ -51,6 +51,27 @@ impl Host {
     pub fn query_on(&self, content: &[u8], mode: u32, argv: impl FnOnce(&str) -> Vec<String>) -> io::Result<Answer> {
         let scratch = Scratch::new(content, mode)?;
         self.query(&argv(&scratch.0.to_string_lossy()))
+    }
+}
+
+/// Where system programs lie, in the order they are looked for; after these, where PATH says.
+const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+impl Host {
+    /// The path of an installed program on the host; `None` where it is not installed.
+    pub fn program(&self, name: &str) -> Option<String> {
+        let path = if self.is_live() { super::sys::variable("PATH").unwrap_or_default() } else { String::new() };
+        let folders = FOLDERS.into_iter().chain(path.split(':').filter(|folder| folder.starts_with('/')));
+        folders.map(|folder| format!("{folder}/{name}")).find(|file| {
+            let metadata = fs::metadata(self.path(file));
+            metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+        })
+    }
+
+    /// A program as this process starts it: below the host's root, where the host has it there.
+    pub(super) fn program_file(&self, program: &str) -> PathBuf {
+        let below = self.path(program);
+        if program.starts_with('/') && below.exists() { below } else { PathBuf::from(program) }
     }
 }
 

@@ -1,9 +1,10 @@
 //! A request to stop, which wakes whoever waits in `poll(2)`.
 
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 /// Why work in hand is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,22 @@ impl Stop {
             bits if bits & LINE_GONE != 0 => Some(StopReason::LineGone),
             _ => Some(StopReason::Cancelled),
         }
+    }
+
+    /// Let time pass; false when raised before it has.
+    pub fn pass(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        while self.raised().is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            let left =
+                Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+            // A signal in between only makes it look again.
+            let _ = poll(&mut [PollFd::new(&self.event, PollFlags::IN)], Some(&left));
+        }
+        false
     }
 
     /// Readable while raised.

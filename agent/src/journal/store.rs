@@ -2,7 +2,7 @@
 
 use super::error::JournalError;
 use super::file::JournalFile;
-use crate::host::log;
+use crate::host::{crc32, log};
 use luthier_protocol::journal::Transaction;
 use luthier_protocol::name::{HostName, RunId};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) fn path(folder: &Path, host: &HostName, now: (i64, u32), pid: u32) ->
 }
 
 fn mark(host: &HostName) -> String {
-    format!("{:08x}", crc32fast::hash(host.as_str().as_bytes()))
+    format!("{:08x}", crc32(host.as_str().as_bytes()))
 }
 
 /// Transactions of a run on a host, newest first.

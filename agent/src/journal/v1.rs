@@ -4,12 +4,14 @@
 //! endian) and the payload, a [`Record`] as MessagePack with named fields. The first record is [`Record::Opened`]. A
 //! record that is cut off or fails its check sum ends the file: it was being written when the machine stopped.
 
+use crate::host::crc32;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use luthier_protocol::change::{Bytes, Resource, Reversal, Scope, State};
 use luthier_protocol::name::{HostName, RunId, Seq};
-use serde::{Deserialize, Serialize};
+use luthier_protocol::packed::{self, unpack};
+use luthier_protocol::{packed_enum, packed_struct};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
@@ -32,7 +34,7 @@ pub const MAX_ORIGINAL: usize = 64 * 1024 * 1024;
 pub const MAX_RECORD: usize = MAX_ORIGINAL + 8 * 1024 * 1024;
 
 /// One step in the life of a transaction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// The transaction begins.
     Opened(Opened),
@@ -58,7 +60,7 @@ pub enum Record {
 }
 
 /// Whose transaction it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
     /// The run.
     pub run: RunId,
@@ -75,7 +77,7 @@ pub struct Opened {
 }
 
 /// A change that is about to be made, with everything needed to take it back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
     /// Number within the transaction, from 1 on.
     pub number: u64,
@@ -100,6 +102,29 @@ pub struct Intent {
     /// Environment of the command that undoes it.
     pub environment: BTreeMap<String, String>,
 }
+
+packed_enum!(Record = Self::Closed;
+    Opened(opened),
+    Intent(intent),
+    Done { number },
+    Undone { number },
+    Closed,
+    RolledBack { complete },
+);
+packed_struct!(Opened { run, host, user, opened, pid, boot });
+packed_struct!(Intent {
+    number,
+    seq,
+    task,
+    resource,
+    before,
+    original,
+    after,
+    after_sha256,
+    scope,
+    revert,
+    environment
+});
 
 impl Intent {
     /// The original with its bytes.
@@ -129,11 +154,11 @@ pub fn header() -> Vec<u8> {
 
 /// A record as it lies on disk.
 pub fn encode(record: &Record) -> io::Result<Vec<u8>> {
-    let payload = rmp_serde::to_vec_named(record).map_err(io::Error::other)?;
+    let payload = packed::pack(record);
     let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(payload.len() + RECORD_HEADER);
     bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+    bytes.extend_from_slice(&crc32(&payload).to_le_bytes());
     bytes.extend_from_slice(&payload);
     Ok(bytes)
 }
@@ -148,8 +173,8 @@ pub fn record_head(bytes: &[u8]) -> Option<(usize, u32)> {
 
 /// A record from its payload; `None` when the check sum tells that it is damaged.
 pub fn decode(payload: &[u8], check: u32) -> Option<Record> {
-    if crc32fast::hash(payload) != check {
+    if crc32(payload) != check {
         return None;
     }
-    rmp_serde::from_slice(payload).ok()
+    unpack(payload).ok()
 }

@@ -1,15 +1,20 @@
 //! Return values and errors that several modules share.
 
+use super::typed::Params;
 use super::{ModuleError, Request};
-use crate::host::{Host, Kind};
+use crate::host::paths::join;
+use crate::host::{Host, Kind, Wish};
 use luthier_protocol::{Map, Value};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use std::io;
 
-/// The parameters as the module's own type.
-pub(super) fn typed<T: DeserializeOwned>(request: &Request<'_>) -> Result<T, ModuleError> {
-    serde_json::from_value(Value::Object(request.params.clone()))
-        .map_err(|error| ModuleError::new(format!("cannot understand the parameters: {error}")))
+/// The parameters as the module's own type, a struct that derives `Deserialize`.
+pub(super) fn typed<'a, T: Deserialize<'a>>(request: &Request<'a>) -> Result<T, ModuleError> {
+    T::deserialize(Params(request.params)).map_err(not_understood)
+}
+
+fn not_understood(error: serde_json::Error) -> ModuleError {
+    ModuleError::new(format!("cannot understand the parameters: {error}"))
 }
 
 /// Turns an input or output error into a module's, naming what was tried on which path.
@@ -25,6 +30,15 @@ pub(super) fn exists(host: &Host, path: &str) -> Result<bool, ModuleError> {
 /// Whether the path is a directory, or a link to one.
 pub(super) fn is_directory(host: &Host, path: &str) -> bool {
     matches!(host.stat(path), Ok(Some(stat)) if stat.kind == Kind::Directory)
+}
+
+/// Where a program of the host is: in the `PATH`, or where an administrator's programs are.
+pub(super) fn program(host: &Host, name: &str) -> Result<String, ModuleError> {
+    let path = crate::host::sys::variable("PATH").unwrap_or_default();
+    let folders = path.split(':').chain(["/sbin", "/usr/sbin", "/usr/local/sbin", "/bin", "/usr/bin"]);
+    let mut places = folders.filter(|folder| folder.starts_with('/')).map(|folder| join(folder, name));
+    let found = places.find(|place| host.may(place, Wish::Execute) && !is_directory(host, place));
+    found.ok_or_else(|| ModuleError::new(format!("Failed to find required executable \"{name}\" in paths: {path}")))
 }
 
 /// What Ansible adds to the result of every task about a path: owner, mode, size and what it is. Empty where nothing is.

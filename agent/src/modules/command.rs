@@ -189,6 +189,7 @@ mod tests {
     use super::*;
     use luthier_protocol::task::Revert;
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     #[test]
     fn a_line_splits_as_in_python() {
@@ -205,7 +206,15 @@ mod tests {
     fn variables_are_replaced_where_they_are_set() {
         let environment = BTreeMap::from([("NAME".to_owned(), "value".to_owned())]);
         let params = Map::new();
-        let request = Request { params: &params, content: None, environment: &environment, revert: &Revert::Unsaid };
+        let request = Request {
+            params: &params,
+            content: None,
+            environment: &environment,
+            revert: &Revert::Unsaid,
+            elapsed: Duration::ZERO,
+            stop: None,
+            prepared: false,
+        };
         let expanded = |word: &str| expand(&Host::live(), word, &request);
         assert_eq!(expanded("${NAME}/$NAME.x"), "value/value.x");
         assert_eq!(expanded("$NOT_SET_ANYWHERE ${} $5 end$"), "$NOT_SET_ANYWHERE ${} $5 end$");

@@ -72,6 +72,7 @@ static SPEC: ModuleSpec = Spec {
     one_of: &[Cow::Borrowed(texts!["src", "content"])],
     example: "- copy:\n    content: \"options kvm_intel nested=1\\n\"\n    dest: /etc/modprobe.d/kvm.conf\n    mode: '0644'\n",
     returns: RETURNS,
+    ..Spec::NONE
 }
 .end();
 

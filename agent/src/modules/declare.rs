@@ -90,10 +90,14 @@ pub(super) struct Spec {
     pub exclusive: &'static [Cow<'static, [Text]>],
     /// Rows of which at least one must be given.
     pub one_of: &'static [Cow<'static, [Text]>],
+    /// Parameter that takes free text.
+    pub free_form: Option<&'static str>,
     /// A task in YAML.
     pub example: &'static str,
     /// Return values.
     pub returns: &'static [ReturnSpec],
+    /// Whether its changes can be undone from the journal.
+    pub revertible: bool,
 }
 
 impl Spec {
@@ -105,8 +109,10 @@ impl Spec {
         params: &[],
         exclusive: &[],
         one_of: &[],
+        free_form: None,
         example: "",
         returns: &[],
+        revertible: true,
     };
 
     /// The finished spec.
@@ -116,10 +122,13 @@ impl Spec {
             aliases: Cow::Borrowed(self.aliases),
             summary: Cow::Borrowed(self.summary),
             params: Cow::Borrowed(self.params),
-            free_form: None,
+            free_form: match self.free_form {
+                Some(name) => Some(Cow::Borrowed(name)),
+                None => None,
+            },
             mutually_exclusive: Cow::Borrowed(self.exclusive),
             required_one_of: Cow::Borrowed(self.one_of),
-            revertible: true,
+            revertible: self.revertible,
             example: Cow::Borrowed(self.example),
             returns: Cow::Borrowed(self.returns),
         }

@@ -104,7 +104,7 @@ fn remove(host: &Host, path: &str, changes: &mut Vec<Change>, kept: &mut u64) ->
 /// Devices, pipes and sockets have no content that could be kept: `rm` removes them and nothing brings them back.
 fn special(path: &str) -> Change {
     let argv = ["rm", "-f", "--", path].map(str::to_owned).to_vec();
-    let run = Run { argv, chdir: Some(parent(path).to_owned()), stdin: None, undo: None };
+    let run = Run { argv, chdir: Some(parent(path).to_owned()), ..Run::default() };
     Change {
         resource: Resource::Command(format!("rm -f -- {path}")),
         before: State::NotRun,

@@ -2,27 +2,55 @@
 //! check mode, SSH or waves. One file a module, one row in [`ALL`].
 
 mod answer;
+mod apt;
+mod apt_order;
+mod asked;
+mod assemble;
+mod authorized_key;
 mod blockinfile;
 mod command;
 mod copy;
 mod copy_tree;
 mod declare;
+mod dnf;
+mod dpkg;
 mod edit;
 mod file;
 mod file_links;
 mod file_times;
 mod file_tree;
+mod find;
+mod getent;
+mod given;
+mod group;
+mod hostname;
+mod ini_file;
+mod ini_lines;
+mod known_hosts;
 mod lineinfile;
 mod lines;
 mod mode;
+mod modprobe;
+mod mount;
+mod mount_table;
 mod ownership;
+mod package;
+mod package_facts;
+#[cfg(test)]
+mod package_stories;
 mod pattern;
 mod pattern_translate;
 mod ping;
 mod placement;
 mod put;
+mod raw;
 mod replace;
 mod run_report;
+mod script;
+mod service;
+mod service_facts;
+#[cfg(test)]
+mod service_stories;
 mod setting;
 mod setup;
 mod shell;
@@ -30,18 +58,30 @@ mod slurp;
 mod stat;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_host;
+#[cfg(test)]
+mod stories_ini;
 mod sysctl;
 mod sysfs;
+mod systemd;
+mod tempfile;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tool;
+mod typed;
+mod user;
+mod user_change;
+mod wait_for;
 
-use crate::host::Host;
+use crate::host::{Host, Stop};
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::ModuleSpec;
 use luthier_protocol::task::{Content, Revert};
 use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A module.
 pub trait Module: Sync {
@@ -52,7 +92,8 @@ pub trait Module: Sync {
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError>;
 
     /// The return values once the changes are made. `wanted` is what [`Module::changes`] said, `runs` what its commands
-    /// printed, in order. The default returns `wanted.result`.
+    /// printed, in order; the last may have failed. A `changed: false` among the values says that the commands found nothing to
+    /// do after all. The default returns `wanted.result`.
     fn report(
         &self,
         host: &Host,
@@ -76,11 +117,20 @@ pub struct Request<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// The task's `revert:`.
     pub revert: &'a Revert,
+    /// What [`Wanted::prepare`] asked for has been done.
+    pub prepared: bool,
+    /// For how long the task has been waiting: zero when the module is asked first.
+    pub elapsed: Duration,
+    /// Raised when a look at the host that takes its time shall end; for the host's own calls.
+    pub stop: Option<&'a Stop>,
 }
 
 /// What a module wants.
 #[derive(Debug, Default)]
 pub struct Wanted {
+    /// Commands to run before anything else can be said (package lists to fetch, a file to download): the module is then
+    /// asked again, with [`Request::prepared`]. They alone do not make the task changed; check mode passes over them.
+    pub prepare: Vec<Change>,
     /// Changes in the order they are to be made. Empty: the host is as wanted.
     pub changes: Vec<Change>,
     /// Return values as far as they are known beforehand (all that check mode shows).
@@ -89,6 +139,8 @@ pub struct Wanted {
     pub skipped: Option<String>,
     /// The offered content differs from what is there: fetch it and ask again.
     pub needs_content: bool,
+    /// Not so yet: the module wants to be asked again after this long. Waiting is no change; the task waits, not the module.
+    pub ask_again: Option<Duration>,
 }
 
 /// What a command printed.
@@ -131,18 +183,40 @@ impl ModuleError {
 
 /// Every module of this agent, sorted by name.
 pub static ALL: &[&dyn Module] = &[
+    &apt::Apt,
+    &assemble::Assemble,
+    &authorized_key::AuthorizedKey,
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
+    &dnf::Dnf,
     &file::File,
+    &find::Find,
+    &getent::Getent,
+    &group::Group,
+    &hostname::Hostname,
+    &ini_file::IniFile,
+    &known_hosts::KnownHosts,
     &lineinfile::LineInFile,
     &sysfs::Sysfs,
+    &modprobe::Modprobe,
+    &mount::Mount,
+    &package::Package,
+    &package_facts::PackageFacts,
     &ping::Ping,
+    &raw::Raw,
     &replace::Replace,
+    &script::Script,
+    &service::Daemon,
+    &service_facts::ServiceFacts,
     &setup::Setup,
     &shell::Shell,
     &slurp::Slurp,
     &stat::Stat,
     &sysctl::Sysctl,
+    &systemd::Systemd,
+    &tempfile::TempFile,
     &template::Template,
+    &user::User,
+    &wait_for::WaitFor,
 ];

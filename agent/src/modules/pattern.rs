@@ -41,6 +41,11 @@ pub(super) fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
 }
 
+/// A pattern over text, without flags.
+pub(super) fn text_pattern(source: &str) -> Result<Pattern, ModuleError> {
+    Pattern::new(source, Over::Text, Flags::default())
+}
+
 impl Pattern {
     /// Translate and compile.
     pub(super) fn new(source: &str, over: Over, flags: Flags) -> Result<Self, ModuleError> {
@@ -62,6 +67,16 @@ impl Pattern {
     /// Whether it matches anywhere.
     pub(super) fn is_match(&self, text: &str) -> Result<bool, ModuleError> {
         self.regex.is_match(text).map_err(gave_up)
+    }
+
+    /// Whether it matches from the start on, as Python's `re.match`.
+    pub(super) fn is_match_at_start(&self, text: &str) -> Result<bool, ModuleError> {
+        Ok(self.captures(text)?.and_then(|captures| captures.get(0)).is_some_and(|whole| whole.start() == 0))
+    }
+
+    /// Names of its groups.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.regex.capture_names().flatten().map(str::to_owned).collect()
     }
 
     /// The first match.

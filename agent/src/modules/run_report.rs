@@ -77,6 +77,17 @@ fn flag(request: &Request<'_>, name: &str) -> bool {
 
 /// One change that runs `argv`, unless `creates` or `removes` say that it need not; `cmd` is how results show it.
 pub fn wanted(host: &Host, request: &Request<'_>, argv: Vec<String>, cmd: Value) -> Result<Wanted, ModuleError> {
+    wanted_with(host, request, argv, cmd, None)
+}
+
+/// The same for a command that is given a program as a file.
+pub fn wanted_with(
+    host: &Host,
+    request: &Request<'_>,
+    argv: Vec<String>,
+    cmd: Value,
+    script: Option<Bytes>,
+) -> Result<Wanted, ModuleError> {
     let chdir = text(request, "chdir").map(str::to_owned);
     if let Some(folder) = &chdir {
         let is_folder = host.stat(folder).ok().flatten().is_some_and(|stat| stat.kind == crate::host::Kind::Directory);
@@ -108,7 +119,7 @@ pub fn wanted(host: &Host, request: &Request<'_>, argv: Vec<String>, cmd: Value)
     let change = Change {
         resource: Resource::Command(label),
         before: State::NotRun,
-        after: State::Run(Run { argv, chdir, stdin, undo }),
+        after: State::Run(Run { argv, chdir, stdin, undo, script, ..Run::default() }),
         scope: Scope::Live,
         converges: false,
         revert,
@@ -116,8 +127,26 @@ pub fn wanted(host: &Host, request: &Request<'_>, argv: Vec<String>, cmd: Value)
     Ok(Wanted { changes: vec![change], result, ..Wanted::default() })
 }
 
+/// A command that a module knows how to undo: the words of the command that does so, or nothing.
+pub fn command(argv: Vec<String>, back: Option<&[String]>) -> Result<Change, ModuleError> {
+    let line = |words: &[String]| {
+        shlex::try_join(words.iter().map(String::as_str)).map_err(|_| ModuleError::new("a NUL byte in a command"))
+    };
+    let undo = back.map(line).transpose()?;
+    let revert =
+        if undo.is_some() { Reversal::Yes } else { Reversal::No("nothing is known that undoes it".to_owned()) };
+    Ok(Change {
+        resource: Resource::Command(line(&argv)?),
+        before: State::NotRun,
+        after: State::Run(Run { argv, undo, ..Run::default() }),
+        scope: Scope::Live,
+        converges: false,
+        revert,
+    })
+}
+
 /// Why the command need not run.
-fn needless(host: &Host, request: &Request<'_>, chdir: Option<&str>) -> Option<String> {
+pub fn needless(host: &Host, request: &Request<'_>, chdir: Option<&str>) -> Option<String> {
     let exists = |pattern: &str| {
         let folder = chdir.unwrap_or("/");
         let full = if pattern.starts_with('/') { pattern.to_owned() } else { format!("{folder}/{pattern}") };
@@ -174,7 +203,7 @@ pub fn report(host: &Host, request: &Request<'_>, wanted: &Wanted, runs: &[RunOu
 }
 
 /// Lines as Python's `splitlines` sees the common ends.
-fn lines(text: &str) -> Value {
+pub fn lines(text: &str) -> Value {
     let mut lines: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
     if lines.last() == Some(&"") {
         lines.pop();

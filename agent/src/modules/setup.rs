@@ -187,6 +187,9 @@ mod tests {
             content: None,
             environment: &environment,
             revert: &Revert::Unsaid,
+            prepared: false,
+            elapsed: std::time::Duration::ZERO,
+            stop: None,
         };
         let wanted = Setup.changes(&Host::under(root.path()), &request)?;
         assert!(wanted.changes.is_empty());

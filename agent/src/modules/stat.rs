@@ -86,6 +86,31 @@ fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<M
     let mut say = |key: &str, value: Value| drop(told.insert(key.to_owned(), value));
     say("exists", true.into());
     say("path", path.into());
+    basics(stat, &mut told);
+    let mut say = |key: &str, value: Value| drop(told.insert(key.to_owned(), value));
+    say("blocks", stat.blocks.into());
+    say("block_size", stat.block_size.into());
+    say("device_type", stat.rdev.into());
+    say("readable", host.may(path, Wish::Read).into());
+    say("writeable", host.may(path, Wish::Write).into());
+    say("executable", host.may(path, Wish::Execute).into());
+    if stat.kind == Kind::Link {
+        say("lnk_source", host.resolve(path).map_err(failed_to("resolve", path))?.into());
+        say("lnk_target", host.read_link(path).map_err(failed_to("read link", path))?.into());
+    }
+    if let Some(account) = host.account_of(stat.uid) {
+        say("pw_name", account.name.into());
+    }
+    if let Some(group) = host.group_name(stat.gid) {
+        say("gr_name", group.into());
+    }
+    read_into(host, params, path, stat, &mut told)?;
+    Ok(told)
+}
+
+/// What the attributes alone say, in the order Ansible says it.
+pub(super) fn basics(stat: &Attributes, told: &mut Map) {
+    let mut say = |key: &str, value: Value| drop(told.insert(key.to_owned(), value));
     say("mode", format!("{:04o}", stat.mode).into());
     for (key, kind) in [
         ("isdir", Kind::Directory),
@@ -126,24 +151,6 @@ fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<M
     ] {
         say(key, (stat.mode & bit != 0).into());
     }
-    say("blocks", stat.blocks.into());
-    say("block_size", stat.block_size.into());
-    say("device_type", stat.rdev.into());
-    say("readable", host.may(path, Wish::Read).into());
-    say("writeable", host.may(path, Wish::Write).into());
-    say("executable", host.may(path, Wish::Execute).into());
-    if stat.kind == Kind::Link {
-        say("lnk_source", host.resolve(path).map_err(failed_to("resolve", path))?.into());
-        say("lnk_target", host.read_link(path).map_err(failed_to("read link", path))?.into());
-    }
-    if let Some(account) = host.account_of(stat.uid) {
-        say("pw_name", account.name.into());
-    }
-    if let Some(group) = host.group_name(stat.gid) {
-        say("gr_name", group.into());
-    }
-    read_into(host, params, path, stat, &mut told)?;
-    Ok(told)
 }
 
 /// What has to be read from the file itself: its checksum, type and flags.

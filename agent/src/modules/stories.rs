@@ -13,13 +13,16 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 /// Carry a task out with the simplest of engines, and say whether anything changed.
-fn task(host: &Host, name: &str, params: Value, content: Option<&str>) -> Result<(bool, Map), ModuleError> {
+pub(super) fn task(host: &Host, name: &str, params: Value, content: Option<&str>) -> Result<(bool, Map), ModuleError> {
     let module = ALL.iter().find(|module| module.spec().name == name).unwrap();
     let content = content.map(|text| Content::Inline(text.as_bytes().to_vec()));
     let wanted = ask_with(*module, host, params.clone(), content.as_ref())?;
     for change in &wanted.changes {
-        let Resource::Path(path) = &change.resource else { panic!("{change:?}") };
-        effect(host, path, &change.after);
+        match (&change.resource, &change.after) {
+            (Resource::Path(path), after) => effect(host, path, after),
+            (Resource::Setting(path), State::Value(value)) => fs::write(host.path(path), format!("{value}\n")).unwrap(),
+            other => panic!("{other:?}"),
+        }
     }
     if wanted.changes.iter().any(|change| change.converges) {
         let again = ask_with(*module, host, params.clone(), content.as_ref()).unwrap();
@@ -31,6 +34,9 @@ fn task(host: &Host, name: &str, params: Value, content: Option<&str>) -> Result
         content: content.as_ref(),
         environment: &std::collections::BTreeMap::new(),
         revert: &luthier_protocol::task::Revert::Unsaid,
+        prepared: false,
+        elapsed: std::time::Duration::ZERO,
+        stop: None,
     };
     Ok((!wanted.changes.is_empty(), module.report(host, &request, &wanted, &[]).unwrap()))
 }
@@ -72,7 +78,7 @@ fn effect(host: &Host, path: &str, after: &State) {
     }
 }
 
-fn text(host: &Host, path: &str) -> String {
+pub(super) fn text(host: &Host, path: &str) -> String {
     fs::read_to_string(host.path(path)).unwrap()
 }
 

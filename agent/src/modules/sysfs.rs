@@ -48,6 +48,7 @@ static SPEC: ModuleSpec = Spec {
     one_of: &[Cow::Borrowed(texts!["path", "settings"])],
     example: "- luthier.sysfs:\n    settings:\n      /sys/kernel/mm/transparent_hugepage/enabled: madvise\n      /sys/kernel/mm/ksm/run: 0\n    persist: true\n",
     returns: RETURNS,
+    ..Spec::NONE
 }
 .end();
 

@@ -8,6 +8,7 @@ use luthier_protocol::Value;
 use luthier_protocol::task::{Content, Revert};
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A machine with these files; it lives as long as the folder.
@@ -20,6 +21,19 @@ pub(super) fn machine(files: &[(&str, &str)]) -> (TempDir, Host) {
     }
     let host = Host::under(folder.path());
     (folder, host)
+}
+
+/// Put a shell script on the machine.
+pub(super) fn program(folder: &TempDir, path: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.path().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    // Copied by another process: what this one still holds open for writing cannot be run.
+    let draft = path.with_extension("draft");
+    fs::write(&draft, script).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    let copied = std::process::Command::new("cp").arg("-p").args([&draft, &path]).status().unwrap();
+    assert!(copied.success());
 }
 
 /// What a module wants.
@@ -35,7 +49,15 @@ pub(super) fn ask_with(
     content: Option<&Content>,
 ) -> Result<Wanted, ModuleError> {
     let Value::Object(params) = params else { panic!("parameters are a mapping") };
-    let request = Request { params: &params, content, environment: &BTreeMap::new(), revert: &Revert::Unsaid };
+    let request = Request {
+        params: &params,
+        content,
+        environment: &BTreeMap::new(),
+        revert: &Revert::Unsaid,
+        elapsed: Duration::ZERO,
+        stop: None,
+        prepared: false,
+    };
     module.changes(host, &request)
 }
 

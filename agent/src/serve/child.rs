@@ -75,15 +75,31 @@ impl Child {
         inbox: &Arc<Inbox>,
         wire: &Arc<Wire>,
     ) -> Result<(Self, AgentHello), ChildError> {
-        let not_started = |error: io::Error| ChildError::new(ChildFailure::NotStarted, error.to_string());
+        match Self::begin(start, own, controller, (inbox, wire), false) {
+            // A cached agent that is damaged is replaced.
+            Err((_, true)) => Self::begin(start, own, controller, (inbox, wire), true),
+            other => other,
+        }
+        .map_err(|(error, _)| error)
+    }
+
+    /// Start it, or say why not, and whether the cached agent may be damaged. `anew`: what is cached is passed over.
+    fn begin(
+        start: &StartChild,
+        own: &AgentHello,
+        controller: &ControllerHello,
+        (inbox, wire): (&Arc<Inbox>, &Arc<Wire>),
+        anew: bool,
+    ) -> Result<(Self, AgentHello), (ChildError, bool)> {
+        let not_started = |error: io::Error| (ChildError::new(ChildFailure::NotStarted, error.to_string()), false);
         let nonce = sys::random_word().map_err(not_started)?;
         let marker = format!("[luthier-{}]", sys::random_word().map_err(not_started)?);
-        let script = script(&nonce, own, start.agent_path.clone());
+        let script = script(&nonce, own, start.agent_path.clone(), anew);
         let escalation = escalation(start, &script, &marker)
-            .map_err(|message| ChildError::new(ChildFailure::NotStarted, message))?;
+            .map_err(|message| (ChildError::new(ChildFailure::NotStarted, message), false))?;
         let mut process = Piped::start(&escalation.argv, &[("LC_ALL", "C")]).map_err(|error| {
             let program = escalation.argv.first().map_or("", String::as_str);
-            ChildError::new(ChildFailure::NotStarted, format!("cannot run {program}: {error}"))
+            (ChildError::new(ChildFailure::NotStarted, format!("cannot run {program}: {error}")), false)
         })?;
         let heard = listen(&mut process).map_err(not_started)?;
         let mut greeting = Greeting {
@@ -96,16 +112,17 @@ impl Child {
             out: Vec::new(),
             err: Vec::new(),
             prompts: 0,
+            is_damaged: false,
         };
         let deadline = Instant::now() + START;
         let hello = greeting.until_hello(deadline);
-        let Greeting { stdin, heard, err, out, .. } = greeting;
+        let Greeting { stdin, heard, err, out, is_damaged, .. } = greeting;
         let (mut decoder, hello) = match hello {
             Ok(found) => found,
             Err(error) => {
                 drop((stdin, heard));
                 process.end(Duration::ZERO);
-                return Err(error);
+                return Err((error, is_damaged && !anew));
             }
         };
         decoder.push(&out);
@@ -173,12 +190,13 @@ impl Child {
 
 /// The bootstrap script of this very agent. The become program cleans the environment, so it names the state's folder;
 /// and it spoke English so that it could be understood, which the agent's commands need not do.
-fn script(nonce: &str, own: &AgentHello, place: Option<String>) -> String {
+fn script(nonce: &str, own: &AgentHello, place: Option<String>, anew: bool) -> String {
     let bootstrap = Bootstrap {
         hashes: vec![ArchHash { arch: own.arch.clone(), hash: own.hash.clone() }],
         nonce: nonce.to_owned(),
         place,
     };
+    let bootstrap = if anew { bootstrap.anew() } else { bootstrap };
     let export = |name: &str, value: &str| format!("{name}=\"{value}\"; export {name}; ");
     let locale = plain("LC_ALL").map_or_else(|| "unset LC_ALL; ".to_owned(), |value| export("LC_ALL", &value));
     let state = plain(STATE).map_or_else(String::new, |value| export(STATE, &value));

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// Stack of the small threads; messages nest at most [`luthier_protocol::frame::MAX_DEPTH`] deep.
+/// Stack of the small threads; messages nest at most [`luthier_protocol::msgpack::MAX_DEPTH`] deep.
 const STACK: usize = 1024 * 1024;
 
 /// Talk until the controller says goodbye or the line is gone; the exit code.

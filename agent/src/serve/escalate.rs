@@ -9,7 +9,7 @@ pub enum Prompt {
     Never,
     /// With this text on standard error.
     Text(String),
-    /// In the program's own words, on either stream.
+    /// In the program's own words, on either stream, as the end of what it says.
     Own,
 }
 
@@ -20,6 +20,8 @@ pub struct Escalation {
     pub argv: Vec<String>,
     /// How it asks for a password.
     pub prompt: Prompt,
+    /// `sudo`, `su` or `doas`.
+    pub method: String,
 }
 
 /// The command line for a script without single quotes and line breaks; `marker` is what nothing else prints.
@@ -31,10 +33,11 @@ pub fn escalation(start: &StartChild, script: &str, marker: &str) -> Result<Esca
     }
     let method = start.identity.method.as_str();
     let program = if start.program.is_empty() { method } else { start.program.as_str() };
-    let mut argv = vec![program.to_owned()];
+    // More than one word: a program that starts the become program (`sudo su -`).
+    let mut argv: Vec<String> = program.split_whitespace().map(str::to_owned).collect();
     let shell = ["/bin/sh", "-c", script].map(str::to_owned);
     // How passwords are asked for is decided here, whatever the flags say.
-    let flags = start.flags.iter().filter(|flag| !matches!(flag.as_str(), "-n" | "-S" | "-H")).cloned();
+    let flags: Vec<String> = start.flags.iter().filter_map(|flag| kept(flag, method)).collect();
     let prompt = match (method, &start.password) {
         ("sudo", None) => {
             argv.extend(["-H", "-n"].map(str::to_owned));
@@ -44,13 +47,18 @@ pub fn escalation(start: &StartChild, script: &str, marker: &str) -> Result<Esca
             argv.extend(["-H", "-S", "-p", marker].map(str::to_owned));
             Prompt::Text(marker.to_owned())
         }
-        ("doas", None) => {
+        // It takes a password from a terminal only; where none is needed, one that was given does no harm.
+        ("doas", _) => {
             argv.push("-n".to_owned());
             Prompt::Never
         }
-        ("doas", Some(_)) => return Err("doas reads passwords from a terminal only: allow it with `nopass`".to_owned()),
-        ("su", None) => Prompt::Never,
-        ("su", Some(_)) => Prompt::Own,
+        ("su", _) => {
+            // The script is for this shell; and accounts of services have none.
+            if !flags.iter().any(|flag| flag.starts_with("-s") || flag.starts_with("--shell")) {
+                argv.extend(["-s", "/bin/sh"].map(str::to_owned));
+            }
+            Prompt::Own
+        }
         (other, _) => return Err(format!("unknown become method {other}: known are sudo, su and doas")),
     };
     argv.extend(flags);
@@ -60,7 +68,15 @@ pub fn escalation(start: &StartChild, script: &str, marker: &str) -> Result<Esca
         argv.extend(["-u".to_owned(), user, "--".to_owned()]);
         argv.extend(shell);
     }
-    Ok(Escalation { argv, prompt })
+    Ok(Escalation { argv, prompt, method: method.to_owned() })
+}
+
+/// A flag without the letters that are decided here (`-HSnE` leaves `-E`).
+fn kept(flag: &str, method: &str) -> Option<String> {
+    let letters = flag.strip_prefix('-').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let (Some(letters), "sudo" | "doas") = (letters, method) else { return Some(flag.to_owned()) };
+    let left: String = letters.chars().filter(|letter| !"nSH".contains(*letter)).collect();
+    (!left.is_empty() || letters.is_empty()).then(|| format!("-{left}"))
 }
 
 /// What a become program meant by what it said before it ended.
@@ -70,7 +86,8 @@ pub fn failure(said: &str, prompts: usize) -> ChildFailure {
     if prompts > 1 || says(&["sorry, try again", "incorrect password", "authentication failure"]) {
         return ChildFailure::WrongPassword;
     }
-    if says(&["a password is required", "authentication required", "must be run from a terminal"]) {
+    let needed = ["a password is required", "authentication required", "authorization required"];
+    if says(&needed) || says(&["must be run from a terminal", "a terminal is required"]) {
         return ChildFailure::PasswordNeeded;
     }
     if says(&[
@@ -84,6 +101,29 @@ pub fn failure(said: &str, prompts: usize) -> ChildFailure {
         return ChildFailure::Refused;
     }
     ChildFailure::NotStarted
+}
+
+/// What kept the become program from its work, in words for people, with what to do about it.
+pub fn explained(reason: ChildFailure, method: &str, said: &str) -> String {
+    let lower = said.to_ascii_lowercase();
+    let wants_terminal = lower.contains("must have a tty") || lower.contains("terminal") || lower.contains("a tty is");
+    let (before, after) = match (reason, method) {
+        (ChildFailure::WrongPassword, _) => ("the become password is wrong", ""),
+        (ChildFailure::PasswordNeeded, "doas") => {
+            ("a password is needed", "doas reads one from a terminal only, so permit it with `nopass` in doas.conf")
+        }
+        (ChildFailure::PasswordNeeded, "su") if wants_terminal => {
+            ("a password is needed", "this su reads one from a terminal only: use sudo")
+        }
+        (ChildFailure::PasswordNeeded, _) => ("a password is needed", "give it by ansible_become_password or -K"),
+        (ChildFailure::Refused, "sudo") if wants_terminal => {
+            ("it is refused", "no terminal is used here: `Defaults !requiretty` in sudoers allows that")
+        }
+        (ChildFailure::Refused, _) => ("it is refused", ""),
+        _ => ("", ""),
+    };
+    let parts = [before, said, after].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -108,7 +148,21 @@ mod tests {
         assert_eq!(line("sudo", None), "sudo -H -n -E -u root -- /bin/sh -c echo hi");
         assert_eq!(line("sudo", Some("x")), "sudo -H -S -p MARK -E -u root -- /bin/sh -c echo hi");
         assert_eq!(line("doas", None), "doas -n -E -u root -- /bin/sh -c echo hi");
-        assert_eq!(line("su", None), "su -E root -c exec /bin/sh -c 'echo hi'");
+        assert_eq!(line("doas", Some("x")), "doas -n -E -u root -- /bin/sh -c echo hi");
+        assert_eq!(line("su", None), "su -s /bin/sh -n -E root -c exec /bin/sh -c 'echo hi'");
+        let mut other = start("su", None);
+        (other.program, other.flags) = ("sudo -n su".into(), vec!["-s".into(), "/bin/dash".into()]);
+        let line = escalation(&other, "true", "MARK").unwrap().argv.join(" ");
+        assert_eq!(line, "sudo -n su -s /bin/dash root -c exec /bin/sh -c 'true'");
+    }
+
+    #[test]
+    fn flags_decided_here_are_taken_out() {
+        for (flag, left) in [("-H", None), ("-HSn", None), ("-HE", Some("-E")), ("--login", Some("--login"))] {
+            assert_eq!(kept(flag, "sudo").as_deref(), left, "{flag}");
+        }
+        assert_eq!(kept("-n", "su").as_deref(), Some("-n"));
+        assert_eq!(kept("-", "su").as_deref(), Some("-"));
     }
 
     #[test]
@@ -126,6 +180,11 @@ mod tests {
             ("", 2, ChildFailure::WrongPassword),
             ("luser is not in the sudoers file.", 1, ChildFailure::Refused),
             ("sudo: unknown user nobody2", 0, ChildFailure::NotStarted),
+            ("sudo: sorry, you must have a tty to run sudo", 0, ChildFailure::Refused),
+            ("doas: Authentication required", 0, ChildFailure::PasswordNeeded),
+            ("doas: Operation not permitted", 0, ChildFailure::Refused),
+            ("su: must be run from a terminal", 0, ChildFailure::PasswordNeeded),
+            ("su: Authentication failure", 1, ChildFailure::WrongPassword),
         ];
         for (said, prompts, reason) in expect {
             assert_eq!(failure(said, prompts), reason, "{said}");

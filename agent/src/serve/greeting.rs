@@ -1,11 +1,9 @@
 //! The time between starting a become program and the hello of the agent behind it.
 
 use super::child::ChildError;
-use super::escalate::{Escalation, Prompt, failure};
+use super::escalate::{Escalation, Prompt, explained, failure};
 use super::relay::TAIL;
-use crate::host::{Piped, sys};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use crate::host::{Piped, gzip, sys};
 use luthier_protocol::bootstrap::{Bootstrap, STOP, Word, parse_line};
 use luthier_protocol::frame::Decoder;
 use luthier_protocol::message::{AgentHello, ChildFailure, FromAgent};
@@ -80,16 +78,27 @@ pub struct Greeting<'a> {
     pub err: Vec<u8>,
     /// How often it asked for the password.
     pub prompts: usize,
+    /// What failed is the agent that was cached.
+    pub is_damaged: bool,
 }
 
 impl Greeting<'_> {
     /// Get it started; its hello and what follows it.
     pub fn until_hello(&mut self, deadline: Instant) -> Result<(Decoder, AgentHello), ChildError> {
+        let mut was_sent = false;
         loop {
-            match self.word(deadline)? {
+            let word = self.word(deadline).inspect_err(|error| {
+                // It ended before its first word, for no reason that a become program tells.
+                self.is_damaged = !was_sent && error.reason == ChildFailure::NotStarted;
+            })?;
+            match word {
                 Word::Ready => break,
-                Word::Need { gzip, .. } => self.upload(gzip)?,
+                Word::Need { gzip, .. } => {
+                    was_sent = true;
+                    self.upload(gzip)?;
+                }
                 Word::Failed { kind, detail } => {
+                    self.is_damaged = !was_sent && kind == "hash";
                     return Err(ChildError::new(ChildFailure::NotStarted, format!("{kind}: {detail}")));
                 }
             }
@@ -148,7 +157,8 @@ impl Greeting<'_> {
             Err(RecvTimeoutError::Disconnected) => {
                 let said = self.said();
                 let reason = failure(&said, self.prompts);
-                let detail = if said.is_empty() { "it ended without a word".to_owned() } else { said };
+                let said = if said.is_empty() { "it ended without a word".to_owned() } else { said };
+                let detail = explained(reason, &self.escalation.method, &said);
                 Err(ChildError::new(reason, detail))
             }
         }
@@ -179,9 +189,14 @@ impl Greeting<'_> {
     fn prompted(&mut self) -> Result<(), ChildError> {
         self.prompts += 1;
         if self.prompts > 1 {
-            return Err(ChildError::new(ChildFailure::WrongPassword, "the password was refused"));
+            let reason = ChildFailure::WrongPassword;
+            return Err(ChildError::new(reason, explained(reason, &self.escalation.method, "")));
         }
-        let line = format!("{}\n", self.password.unwrap_or_default());
+        let Some(password) = self.password else {
+            let reason = ChildFailure::PasswordNeeded;
+            return Err(ChildError::new(reason, explained(reason, &self.escalation.method, &self.said())));
+        };
+        let line = format!("{password}\n");
         self.write(line.as_bytes())
     }
 
@@ -198,8 +213,8 @@ impl Greeting<'_> {
     }
 
     /// Send this agent's own file. It may not fit into the pipe, and the reader may hang: a thread of its own writes.
-    fn upload(&mut self, gzip: bool) -> Result<(), ChildError> {
-        let packed = sys::own_program().and_then(|bytes| if gzip { compress(&bytes) } else { Ok(bytes) });
+    fn upload(&mut self, packs: bool) -> Result<(), ChildError> {
+        let packed = sys::own_program().and_then(|bytes| if packs { gzip(&bytes) } else { Ok(bytes) });
         let bytes = match packed {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -210,7 +225,7 @@ impl Greeting<'_> {
                 ));
             }
         };
-        let encoding = if gzip { "gzip" } else { "raw" };
+        let encoding = if packs { "gzip" } else { "raw" };
         let line = Bootstrap::upload_line(encoding, bytes.len(), self.hash);
         let Some(mut stdin) = self.stdin.take() else { return Ok(()) };
         let writer = Builder::new().stack_size(STACK).spawn(move || {
@@ -239,12 +254,9 @@ impl Greeting<'_> {
     }
 }
 
+/// Whether a program waits for a password: its last line has no end and asks for one.
 fn asks(bytes: &[u8]) -> bool {
-    String::from_utf8_lossy(bytes).to_ascii_lowercase().contains("password")
-}
-
-fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    let last = text.rsplit('\n').next().unwrap_or_default().trim_end();
+    last.ends_with(':') && last.contains("password")
 }

@@ -8,6 +8,8 @@ mod converse;
 mod escalate;
 mod greeting;
 mod inbox;
+mod job;
+mod question;
 mod reader;
 mod relay;
 mod session;
@@ -17,4 +19,4 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use start::{Options, serve};
+pub use start::{Options, carry_job, serve};

@@ -5,6 +5,7 @@ use super::inbox::Inbox;
 use super::wire::Wire;
 use luthier_protocol::frame::Decoder;
 use luthier_protocol::message::FromAgent;
+use luthier_protocol::packed::unpack;
 use luthier_protocol::task::Status;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,18 +34,14 @@ impl Relay {
         let mut last = None;
         'listen: loop {
             loop {
-                match decoder.next_message::<FromAgent>() {
-                    Ok(Some(message)) => {
-                        if let Err(reason) = self.pass_on(message) {
-                            last = Some(reason);
-                            break 'listen;
-                        }
-                    }
+                let passed = match decoder.next_body() {
+                    Ok(Some(body)) => self.pass_on(&body),
                     Ok(None) => break,
-                    Err(error) => {
-                        last = Some(error.to_string());
-                        break 'listen;
-                    }
+                    Err(error) => Err(error.to_string()),
+                };
+                if let Err(reason) = passed {
+                    last = Some(reason);
+                    break 'listen;
                 }
             }
             match heard.recv() {
@@ -63,8 +60,10 @@ impl Relay {
         self.tail.drain(..surplus);
     }
 
-    /// One message. A child of a lesser user must not speak for tasks that are not its own.
-    fn pass_on(&self, message: FromAgent) -> Result<(), String> {
+    /// One message, its bytes as they came. It is understood first: a child of a lesser user must not speak for tasks
+    /// that are not its own, nor end the whole session with what the controller cannot read.
+    fn pass_on(&self, body: &[u8]) -> Result<(), String> {
+        let message: FromAgent = unpack(body)?;
         let (seq, answer) = match &message {
             FromAgent::Heartbeat | FromAgent::Hello(_) | FromAgent::Bye => return Ok(()),
             FromAgent::ChildStarted { .. } | FromAgent::ChildFailed { .. } => return Ok(()),
@@ -73,15 +72,16 @@ impl Relay {
             FromAgent::Result(result) => {
                 (result.seq, Some(!matches!(result.status, Status::Ok | Status::Changed | Status::Skipped)))
             }
-            FromAgent::Facts { seq, .. } | FromAgent::Journal { seq, .. } | FromAgent::Refused { seq, .. } => {
-                (*seq, Some(false))
-            }
+            FromAgent::Facts { seq, .. }
+            | FromAgent::Journal { seq, .. }
+            | FromAgent::Told { seq, .. }
+            | FromAgent::Refused { seq, .. } => (*seq, Some(false)),
             FromAgent::Undo(report) => (report.seq, Some(false)),
         };
         if self.expected.load(Ordering::SeqCst) != seq {
             return Err(format!("it spoke of request {seq}, which it does not have"));
         }
-        self.wire.send(&message);
+        self.wire.relay(body);
         if let Some(failed) = answer {
             self.inbox.answered(self.number, failed);
         }

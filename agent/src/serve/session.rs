@@ -3,13 +3,14 @@
 use super::child::{Asked, Child};
 use super::inbox::{Inbox, Next};
 use super::wire::Wire;
+use super::{job, question};
 use crate::facts;
 use crate::host::{Host, StopReason};
 use crate::journal::{self, Ledger};
 use crate::task::{self, Bench, carry_out, refusal};
 use luthier_protocol::PROTOCOL_VERSION;
 use luthier_protocol::journal::UndoRequest;
-use luthier_protocol::message::{AgentHello, CHUNK, ControllerHello, FromAgent, StartChild, ToAgent};
+use luthier_protocol::message::{AgentHello, CHUNK, ControllerHello, FromAgent, Question, StartChild, ToAgent};
 use luthier_protocol::name::{HostName, RunId, Seq};
 use luthier_protocol::task::{Content, Identity, Status, TaskRequest};
 use std::collections::HashMap;
@@ -102,6 +103,10 @@ impl Session {
             ToAgent::Journal { seq, run, host, identity } => {
                 let message = ToAgent::Journal { seq, run: run.clone(), host: host.clone(), identity: None };
                 self.answer(seq, identity, message, |session| session.journal(seq, run.as_ref(), host.as_ref()));
+            }
+            ToAgent::Ask { seq, question, identity } => {
+                let message = ToAgent::Ask { seq, question: question.clone(), identity: None };
+                self.answer(seq, identity, message, |session| session.tell(seq, &question));
             }
             ToAgent::Undo { request, identity } => {
                 let message = ToAgent::Undo { request: request.clone(), identity: None };
@@ -228,6 +233,10 @@ impl Session {
     fn carry_here(&mut self, task: &TaskRequest) -> bool {
         let seq = task.seq;
         self.wire.send(&FromAgent::Started { seq });
+        if let (Some(_), Some(controller)) = (&task.job, &self.controller) {
+            let result = job::start(&self.host, &self.state, controller, task);
+            return self.wire.send_result(result) == Status::Failed;
+        }
         let (wire, inbox) = (&self.wire, &self.inbox);
         let limit = match &task.content {
             Some(Content::Offered { size, .. }) => *size,
@@ -286,6 +295,14 @@ impl Session {
         let answer = match journal::list(self.ledger.folder(), run, host) {
             Ok(transactions) => FromAgent::Journal { seq, transactions },
             Err(error) => FromAgent::Refused { seq, message: error.to_string() },
+        };
+        self.wire.send(&answer);
+    }
+
+    fn tell(&mut self, seq: Seq, question: &Question) {
+        let answer = match question::tell(&self.host, &self.state, question) {
+            Ok(told) => FromAgent::Told { seq, told },
+            Err(message) => FromAgent::Refused { seq, message },
         };
         self.wire.send(&answer);
     }

@@ -50,6 +50,11 @@ pub fn serve(options: &Options) -> u8 {
     converse(input, Box::new(output), host, state, hello)
 }
 
+/// Carry out a job that an agent handed over on standard input; the exit code.
+pub fn carry_job(state: &Path, root: Option<&Path>) -> u8 {
+    super::job::carry(&root.map_or_else(Host::live, Host::under), state)
+}
+
 /// Check this program's own bytes and put it in its place. An error is a kind and a detail for people.
 fn ready(options: &Options) -> Result<String, (&'static str, String)> {
     let bytes = sys::own_program().map_err(|error| ("hash", format!("cannot read the agent's own file: {error}")))?;

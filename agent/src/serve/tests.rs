@@ -118,6 +118,7 @@ fn task(seq: u64, module: &str, params: Value) -> TaskRequest {
         stop_on_failure: false,
         live: false,
         revert: Revert::Unsaid,
+        job: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::inbox::Inbox;
 use luthier_protocol::frame;
 use luthier_protocol::message::FromAgent;
+use luthier_protocol::packed::pack;
 use luthier_protocol::task::{MAX_RESULT, Status};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,12 @@ impl Wire {
 
     /// Send a message. A line that is gone is not an error here: the inbox ends the session.
     pub fn send(&self, message: &FromAgent) {
-        let bytes = match frame::encode(message) {
+        self.relay(&pack(message));
+    }
+
+    /// Send a message whose bytes are at hand.
+    pub fn relay(&self, body: &[u8]) {
+        let bytes = match frame::frames(body) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let fatal = FromAgent::Fatal { message: error.to_string() };

@@ -1,6 +1,6 @@
 //! A task request becomes a task result.
 
-use super::engine::Engine;
+use super::engine::{Engine, interruption};
 use super::outcome::Outcome;
 use super::params::complete;
 use crate::change;
@@ -61,9 +61,9 @@ pub(super) fn carry_out_with(all: &[&dyn Module], bench: &mut Bench<'_>, task: &
 fn attempt(module: &dyn Module, bench: &mut Bench<'_>, task: &TaskRequest, start: Instant) -> Outcome {
     let params = complete(module.spec(), &task.params);
     let mut fetched = None;
-    let mut wanted = match module.changes(bench.host, &request(task, &params, None)) {
+    let mut wanted = match await_changes(module, bench, task, &params, start) {
         Ok(wanted) => wanted,
-        Err(error) => return error.into(),
+        Err(outcome) => return *outcome,
     };
     if wanted.needs_content
         && let Some(Content::Offered { sha256, size, .. }) = &task.content
@@ -80,17 +80,62 @@ fn attempt(module: &dyn Module, bench: &mut Bench<'_>, task: &TaskRequest, start
             return Outcome::failed(Status::Failed, message, Map::new());
         }
         fetched = Some(Content::Inline(bytes));
-        wanted = match module.changes(bench.host, &request(task, &params, fetched.as_ref())) {
+        let asked = request(task, &params, fetched.as_ref(), start.elapsed(), bench.stop);
+        wanted = match module.changes(bench.host, &asked) {
             Ok(wanted) => wanted,
             Err(error) => return error.into(),
         };
     }
-    let request = request(task, &params, fetched.as_ref());
+    let request = request(task, &params, fetched.as_ref(), start.elapsed(), bench.stop);
     settle(module, bench, task, &request, wanted, start)
 }
 
-fn request<'a>(task: &'a TaskRequest, params: &'a Map, fetched: Option<&'a Content>) -> Request<'a> {
-    Request { params, content: fetched.or(task.content.as_ref()), environment: &task.environment, revert: &task.revert }
+/// Ask the module, again and again where it wants to wait for something. Waiting is no change, and ends with the session.
+fn await_changes(
+    module: &dyn Module,
+    bench: &Bench<'_>,
+    task: &TaskRequest,
+    params: &Map,
+    start: Instant,
+) -> Result<Wanted, Box<Outcome>> {
+    let limit = task.deadline_ms.map(Duration::from_millis);
+    loop {
+        let asked = request(task, params, None, start.elapsed(), bench.stop);
+        let mut wanted = module.changes(bench.host, &asked).map_err(|error| Box::new(Outcome::from(error)))?;
+        let Some(pause) = wanted.ask_again else { return Ok(wanted) };
+        if task.check {
+            // What is waited for may be the work of a task that the check only foretells.
+            wanted.skipped = Some(format!("{} does not wait in check mode", task.module));
+            return Ok(wanted);
+        }
+        let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+        if !bench.stop.pass(left.map_or(pause, |left| left.min(pause))) {
+            let message = bench.stop.raised().map_or("cancelled", interruption);
+            return Err(Box::new(Outcome::failed(Status::Cancelled, message, Map::new())));
+        }
+        if let Some(limit) = limit.filter(|limit| start.elapsed() >= *limit) {
+            let message = format!("timed out: not finished after {} s", limit.as_secs_f64());
+            return Err(Box::new(Outcome::failed(Status::TimedOut, message, Map::new())));
+        }
+    }
+}
+
+fn request<'a>(
+    task: &'a TaskRequest,
+    params: &'a Map,
+    fetched: Option<&'a Content>,
+    elapsed: Duration,
+    stop: &'a Stop,
+) -> Request<'a> {
+    Request {
+        params,
+        content: fetched.or(task.content.as_ref()),
+        environment: &task.environment,
+        revert: &task.revert,
+        prepared: false,
+        elapsed,
+        stop: Some(stop),
+    }
 }
 
 /// Nothing to do, only tell, or do it.
@@ -99,9 +144,22 @@ fn settle(
     bench: &mut Bench<'_>,
     task: &TaskRequest,
     request: &Request<'_>,
-    wanted: Wanted,
+    mut wanted: Wanted,
     start: Instant,
 ) -> Outcome {
+    let deadline = task.deadline_ms.map(|limit| start + Duration::from_millis(limit));
+    let prepared = Request { prepared: true, ..*request };
+    let mut request = request;
+    if !task.check && !wanted.prepare.is_empty() {
+        if let Err(outcome) = Engine::new(bench, task, deadline).prepare(module, request, &wanted) {
+            return *outcome;
+        }
+        request = &prepared;
+        wanted = match module.changes(bench.host, request) {
+            Ok(wanted) => wanted,
+            Err(error) => return error.into(),
+        };
+    }
     if let Some(reason) = &wanted.skipped {
         let mut values = wanted.result.clone();
         values.insert("skip_reason".to_owned(), reason.clone().into());
@@ -121,7 +179,6 @@ fn settle(
         let status = if unknown { Status::Skipped } else { Status::Changed };
         return Outcome::fine(status, wanted.result, diff);
     }
-    let deadline = task.deadline_ms.map(|limit| start + Duration::from_millis(limit));
     let mut engine = Engine::new(bench, task, deadline);
     let mut outcome = engine.carry(module, request, &wanted);
     outcome.diff = diff;

@@ -61,9 +61,22 @@ impl<'a, 'b> Engine<'a, 'b> {
         let mut runs = Vec::new();
         let result = self.make_all(module, request, wanted, &mut made, &mut runs);
         match result {
-            Ok(values) => Outcome::fine(Status::Changed, values, Vec::new()),
+            Ok(values) => {
+                let idle = values.get("changed") == Some(&Value::Bool(false));
+                Outcome::fine(if idle { Status::Ok } else { Status::Changed }, values, Vec::new())
+            }
             Err(stopped) if stopped.leave => stopped.outcome.changed(!made.is_empty()),
             Err(stopped) => self.undo_own(stopped, &made),
+        }
+    }
+
+    /// Run what the module needs to have run before it can say what it wants.
+    pub fn prepare(&mut self, module: &dyn Module, request: &Request<'_>, wanted: &Wanted) -> Result<(), Box<Outcome>> {
+        let (mut made, mut runs) = (Vec::new(), Vec::new());
+        match self.make_each(module, request, wanted, &wanted.prepare, &mut made, &mut runs) {
+            Ok(()) => Ok(()),
+            Err(stopped) if stopped.leave => Err(Box::new(stopped.outcome.changed(!made.is_empty()))),
+            Err(stopped) => Err(Box::new(self.undo_own(stopped, &made))),
         }
     }
 
@@ -75,7 +88,21 @@ impl<'a, 'b> Engine<'a, 'b> {
         made: &mut Vec<Made<'c>>,
         runs: &mut Vec<RunOutput>,
     ) -> Result<Map, Stopped> {
-        for change in &wanted.changes {
+        self.make_each(module, request, wanted, &wanted.changes, made, runs)?;
+        self.converged(module, request, wanted)?;
+        module.report(self.bench.host, request, wanted, runs).map_err(|error| Outcome::from(error).into())
+    }
+
+    fn make_each<'c>(
+        &mut self,
+        module: &dyn Module,
+        request: &Request<'_>,
+        wanted: &Wanted,
+        changes: &'c [Change],
+        made: &mut Vec<Made<'c>>,
+        runs: &mut Vec<RunOutput>,
+    ) -> Result<(), Stopped> {
+        for change in changes {
             self.may_go_on()?;
             let (number, kept) = match (&change.resource, &change.after) {
                 (Resource::Command(_), State::Run(run)) => {
@@ -91,8 +118,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             };
             made.push(Made { number, change: kept });
         }
-        self.converged(module, request, wanted)?;
-        module.report(self.bench.host, request, wanted, runs).map_err(|error| Outcome::from(error).into())
+        Ok(())
     }
 
     /// Between two changes: stop when asked to.
@@ -308,11 +334,16 @@ fn is_original(how: &UndoneHow) -> bool {
 }
 
 fn interrupted(reason: StopReason, values: Map) -> Stopped {
-    let (message, leave) = match reason {
-        StopReason::Cancelled => ("cancelled", false),
-        StopReason::LineGone => ("the line to the controller is gone", true),
-    };
-    Stopped { outcome: Box::new(Outcome::failed(Status::Cancelled, message, values)), leave, last: None }
+    let outcome = Outcome::failed(Status::Cancelled, interruption(reason), values);
+    Stopped { outcome: Box::new(outcome), leave: reason == StopReason::LineGone, last: None }
+}
+
+/// Why a task was stopped, for people.
+pub(super) fn interruption(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Cancelled => "cancelled",
+        StopReason::LineGone => "the line to the controller is gone",
+    }
 }
 
 /// The program could not be started: worded as Python words it, which playbooks look for.

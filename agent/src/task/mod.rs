@@ -7,6 +7,8 @@ mod params;
 mod rollback;
 
 #[cfg(test)]
+mod system_stories;
+#[cfg(test)]
 mod tests;
 
 pub use carry::{Bench, carry_out};

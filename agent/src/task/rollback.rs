@@ -3,7 +3,7 @@
 use crate::change::{self, Undoing, UndoneHow, Written};
 use crate::host::Host;
 use crate::journal::{self, Intent, JournalError, JournalFile};
-use luthier_protocol::change::Resource;
+use luthier_protocol::change::{Probe, Resource, State};
 use luthier_protocol::journal::{ChangeState, UndoOutcome, UndoReport, UndoRequest, UndoRow};
 use std::collections::HashMap;
 use std::path::Path;
@@ -113,21 +113,39 @@ fn undo_intent(host: &Host, intent: &Intent, done: bool, check: bool) -> UndoneH
 
 /// What undoing would do, given what undoing the newer changes would have done.
 fn pretend(host: &Host, intent: &Intent, done: bool, pretended: &mut HashMap<Resource, Written>) -> UndoneHow {
-    let after = Written { state: intent.after.clone(), sha256: intent.after_sha256.clone() };
-    let how = match pretended.get(&intent.resource) {
+    let told = probe(intent);
+    // What several commands tell of in the same way is one resource.
+    let resource = told.map_or_else(|| intent.resource.clone(), |probe| Resource::Command(probe.argv.join("\0")));
+    let value = |text: &str| Written { state: State::Value(text.to_owned()), sha256: None };
+    let after = match told {
+        Some(probe) => value(&probe.after),
+        None => Written { state: intent.after.clone(), sha256: intent.after_sha256.clone() },
+    };
+    let how = match pretended.get(&resource) {
         Some(now) if *now != after => {
             UndoneHow { outcome: UndoOutcome::Drifted, detail: format!("would be {}", change::describe(&now.state)) }
         }
         Some(_) => UndoneHow { outcome: UndoOutcome::Restored, detail: String::new() },
         None => undo_intent(host, intent, done, true),
     };
-    if how.outcome == UndoOutcome::Restored
-        && !matches!(intent.resource, Resource::Command(_))
-        && let Ok(original) = intent.original()
-    {
-        pretended.insert(intent.resource.clone(), change::written(&original));
+    if how.outcome == UndoOutcome::Restored {
+        let original = match (told, &resource) {
+            (Some(probe), _) => Some(value(&probe.before)),
+            (None, Resource::Command(_)) => None,
+            (None, _) => intent.original().ok().map(|original| change::written(&original)),
+        };
+        if let Some(original) = original {
+            pretended.insert(resource, original);
+        }
     }
     how
+}
+
+fn probe(intent: &Intent) -> Option<&Probe> {
+    match &intent.after {
+        State::Run(run) => run.probe.as_ref(),
+        _ => None,
+    }
 }
 
 fn failed(resource: &str, error: &JournalError) -> UndoRow {

@@ -6,7 +6,7 @@ use super::rollback;
 use crate::host::{Host, Stop};
 use crate::journal::Ledger;
 use crate::modules::{Module, ModuleError, Request, Wanted};
-use luthier_protocol::change::{Bytes, Change, Meta, Resource, Reversal, Run, Scope, State};
+use luthier_protocol::change::{Bytes, Change, Meta, Probe, Resource, Reversal, Run, Scope, State};
 use luthier_protocol::journal::{UndoOutcome, UndoRequest};
 use luthier_protocol::name::{HostName, RunId};
 use luthier_protocol::spec::ModuleSpec;
@@ -43,10 +43,16 @@ impl Module for Fixed {
         &SPEC
     }
 
-    fn changes(&self, host: &Host, _request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        Ok(Wanted { changes: (self.changes)(host), ..Wanted::default() })
+    fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
+        let changes = (self.changes)(host);
+        // Commands that are there to prepare come first.
+        let (prepare, changes) = changes.into_iter().partition(|change| change.resource.label().starts_with(PREPARES));
+        Ok(Wanted { changes, prepare: if request.prepared { Vec::new() } else { prepare }, ..Wanted::default() })
     }
 }
+
+/// What a command line begins with that is to be run before anything else is said.
+const PREPARES: &str = ": prepare; ";
 
 struct Rig {
     machine: tempfile::TempDir,
@@ -109,6 +115,7 @@ fn request(check: bool) -> TaskRequest {
         stop_on_failure: false,
         live: false,
         revert: Revert::Unsaid,
+        job: None,
     }
 }
 
@@ -132,7 +139,7 @@ fn run(line: &str, undo: Option<&str>) -> Change {
     Change {
         resource: Resource::Command(line.to_owned()),
         before: State::NotRun,
-        after: State::Run(Run { argv, chdir: None, stdin: None, undo: undo.map(str::to_owned) }),
+        after: State::Run(Run { argv, undo: undo.map(str::to_owned), ..Run::default() }),
         scope: Scope::Live,
         converges: false,
         revert: if undo.is_some() { Reversal::Yes } else { Reversal::No("no undo".to_owned()) },
@@ -235,6 +242,69 @@ fn a_command_is_undone_by_its_own_command() {
     assert!(file.exists());
     assert_eq!(rig.roll_back(false)[0].1, UndoOutcome::Restored);
     assert!(!file.exists());
+}
+
+/// A knob that a command sets, with its opposite and a probe.
+fn knob(rig: &Rig, from: &str, to: &str) -> Change {
+    let file = rig.machine.path().join("knob").display().to_string();
+    let mut change = run(&format!("echo {to} >{file}"), Some(&format!("echo {from} >{file}")));
+    let State::Run(run) = &mut change.after else { unreachable!("a command") };
+    let argv = vec!["cat".to_owned(), file];
+    run.probe = Some(Probe { argv, before: from.to_owned(), after: to.to_owned() });
+    change
+}
+
+#[test]
+fn a_command_with_a_probe_is_undone_only_where_it_still_holds() {
+    let rig = Rig::new();
+    let set = |text: &str| fs::write(rig.machine.path().join("knob"), text).unwrap();
+    let outcomes = |check: bool| rig.roll_back(check).into_iter().map(|row| row.1).collect::<Vec<_>>();
+    set("0\n");
+    let changes = [knob(&rig, "0", "1"), knob(&rig, "1", "2")];
+    let result = rig.carry(false, move |_| changes.to_vec());
+    assert_eq!(
+        (result.status, &result.diff[1].before, &result.diff[1].after),
+        (Status::Changed, &"1\n".into(), &"2\n".into())
+    );
+    set("9\n");
+    assert_eq!(outcomes(false), [UndoOutcome::Drifted, UndoOutcome::Drifted]);
+    set("2\n");
+    assert_eq!(outcomes(true), [UndoOutcome::Restored, UndoOutcome::Restored]);
+    assert_eq!(rig.read("knob").as_deref(), Some("2\n"));
+    assert_eq!(outcomes(false), [UndoOutcome::Restored, UndoOutcome::Restored]);
+    assert_eq!(rig.read("knob").as_deref(), Some("0\n"));
+    assert_eq!(outcomes(false), [UndoOutcome::AlreadyOriginal, UndoOutcome::AlreadyOriginal]);
+}
+
+#[test]
+fn an_undo_that_does_not_bring_the_original_back_has_failed() {
+    let rig = Rig::new();
+    let mut change = knob(&rig, "0", "1");
+    let State::Run(run) = &mut change.after else { unreachable!("a command") };
+    run.undo = Some("true".to_owned());
+    rig.carry(false, move |_| vec![change.clone()]);
+    assert_eq!(rig.roll_back(false)[0].1, UndoOutcome::Failed);
+}
+
+#[test]
+fn preparing_comes_first_and_is_no_change() {
+    let rig = Rig::new();
+    let file = rig.machine.path().join("ready").display().to_string();
+    let prepare = format!("{PREPARES}echo y >{file}");
+    let wish = move |host: &Host| {
+        let known = host.read_text("/ready").is_ok();
+        let mut wanted = vec![run(&prepare, None)];
+        wanted.extend(known.then(|| to(host, "/a", Some("new\n"))).filter(|_| host.read_text("/a").is_err()));
+        wanted
+    };
+    assert_eq!(rig.carry(true, wish.clone()).status, Status::Ok);
+    assert_eq!(rig.read("ready"), None);
+    assert_eq!(rig.carry(false, wish.clone()).status, Status::Changed);
+    assert_eq!(rig.read("a").as_deref(), Some("new\n"));
+    assert_eq!(rig.carry(false, wish).status, Status::Ok);
+    let failing = format!("{PREPARES}exit 3");
+    let result = rig.carry(false, move |host| vec![run(&failing, None), to(host, "/b", Some("new\n"))]);
+    assert_eq!((result.status, result.result.get("rc"), rig.read("b")), (Status::Failed, Some(&3.into()), None));
 }
 
 /// The transaction's file cut after each byte, as a power cut would leave it, with the effect there or not there:

@@ -6,16 +6,33 @@ use std::borrow::Cow;
 
 /// Every module of the controller.
 pub(super) fn all() -> impl Iterator<Item = Entry> {
-    [debug(), assert(), fail(), set_fact(), meta(), include_vars(), add_host(), group_by(), pause()]
-        .into_iter()
-        .chain(statements())
-        .map(|spec| {
-            let open = matches!(&*spec.name, "set_fact" | "add_host");
-            Entry { spec, side: Side::Controller, open }
-        })
+    [
+        debug(),
+        assert(),
+        fail(),
+        set_fact(),
+        meta(),
+        include_vars(),
+        add_host(),
+        group_by(),
+        pause(),
+        validate_argument_spec(),
+    ]
+    .into_iter()
+    .chain(super::host_actions::all())
+    .chain(statements())
+    .map(|spec| {
+        let open = matches!(&*spec.name, "set_fact" | "add_host");
+        Entry { spec, side: Side::Controller, open }
+    })
 }
 
-fn module(name: &'static str, summary: &'static str, params: Vec<ParamSpec>, example: &'static str) -> ModuleSpec {
+pub(super) fn module(
+    name: &'static str,
+    summary: &'static str,
+    params: Vec<ParamSpec>,
+    example: &'static str,
+) -> ModuleSpec {
     ModuleSpec {
         name: name.into(),
         aliases: Cow::Owned(vec![Text::Owned(format!("ansible.builtin.{name}"))]),
@@ -30,7 +47,7 @@ fn module(name: &'static str, summary: &'static str, params: Vec<ParamSpec>, exa
     }
 }
 
-fn param(name: &'static str, kind: ParamKind, doc: &'static str) -> ParamSpec {
+pub(super) fn param(name: &'static str, kind: ParamKind, doc: &'static str) -> ParamSpec {
     ParamSpec {
         name: name.into(),
         aliases: Cow::Borrowed(&[]),
@@ -42,15 +59,15 @@ fn param(name: &'static str, kind: ParamKind, doc: &'static str) -> ParamSpec {
     }
 }
 
-fn required(param: ParamSpec) -> ParamSpec {
+pub(super) fn required(param: ParamSpec) -> ParamSpec {
     ParamSpec { required: true, ..param }
 }
 
-fn default(param: ParamSpec, value: &'static str) -> ParamSpec {
+pub(super) fn default(param: ParamSpec, value: &'static str) -> ParamSpec {
     ParamSpec { default: Some(value.into()), ..param }
 }
 
-fn alias(param: ParamSpec, name: &'static str) -> ParamSpec {
+pub(super) fn alias(param: ParamSpec, name: &'static str) -> ParamSpec {
     ParamSpec { aliases: Cow::Owned(vec![name.into()]), ..param }
 }
 
@@ -148,13 +165,23 @@ fn include_vars() -> ModuleSpec {
                 param("name", ParamKind::Str, "Put them into this variable."),
                 default(param("depth", ParamKind::Int, "How deep to go into `dir`; 0 means all the way."), "0"),
                 param("files_matching", ParamKind::Str, "Regular expression for names in `dir`."),
-                param("ignore_files", ParamKind::List, "Names in `dir` to leave out."),
+                param(
+                    "ignore_files",
+                    ParamKind::List,
+                    "Names in `dir` to leave out: regular expressions for their end.",
+                ),
                 default(param("extensions", ParamKind::List, "File name endings read in `dir`."), "[json, yaml, yml]"),
                 default(
                     param("ignore_unknown_extensions", ParamKind::Bool, "Pass over other endings in `dir`."),
                     "false",
                 ),
-                default(param("hash_behaviour", ParamKind::Str, "`replace` or `merge`."), "replace"),
+                ParamSpec {
+                    choices: Cow::Owned(["replace", "merge"].map(Text::Borrowed).to_vec()),
+                    ..default(
+                        param("hash_behaviour", ParamKind::Str, "`merge` lays mappings over those there are."),
+                        "replace",
+                    )
+                },
             ],
             "- include_vars: tuning.yml\n",
         )
@@ -191,18 +218,43 @@ fn group_by() -> ModuleSpec {
     )
 }
 
-fn pause() -> ModuleSpec {
+fn validate_argument_spec() -> ModuleSpec {
     module(
-        "pause",
-        "Wait, once for all hosts.",
+        "validate_argument_spec",
+        "Check variables against a role's `argument_specs`.",
         vec![
-            param("seconds", ParamKind::Float, "Seconds to wait."),
-            param("minutes", ParamKind::Float, "Minutes to wait."),
-            param("prompt", ParamKind::Str, "Text to show; waits for Enter on a terminal when no time is given."),
-            default(param("echo", ParamKind::Bool, "Show what is typed."), "true"),
+            required(param("argument_spec", ParamKind::Dict, "Options by name, as in `meta/argument_specs.yml`.")),
+            param("provided_arguments", ParamKind::Dict, "Values that go before variables of the same name."),
+            param("validate_args_context", ParamKind::Dict, "What is checked, for the result."),
         ],
-        "- pause:\n    seconds: 5\n",
+        "- validate_argument_spec:\n    argument_spec:\n      pages: {type: int, required: true}\n",
     )
+}
+
+fn pause() -> ModuleSpec {
+    let row = |name: &'static str, doc: &'static str| ReturnSpec { name: name.into(), doc: doc.into() };
+    ModuleSpec {
+        mutually_exclusive: Cow::Owned(vec![Cow::Owned(vec!["minutes".into(), "seconds".into()])]),
+        returns: Cow::Owned(vec![
+            row("user_input", "What was typed."),
+            row("delta", "Seconds it took."),
+            row("start", "When it began, in local time."),
+            row("stop", "When it ended."),
+            row("stdout", "How long it took, in words."),
+            row("echo", "What was typed was shown."),
+        ]),
+        ..module(
+            "pause",
+            "Wait for a time or for Enter, once for all hosts. Without a terminal nobody is waited for.",
+            vec![
+                param("seconds", ParamKind::Float, "Seconds to wait."),
+                param("minutes", ParamKind::Float, "Minutes to wait."),
+                param("prompt", ParamKind::Str, "Text to show; without a time, what is typed is in `user_input`."),
+                default(param("echo", ParamKind::Bool, "Show what is typed."), "true"),
+            ],
+            "- pause:\n    prompt: Move the VMs away, then press Enter\n",
+        )
+    }
 }
 
 /// Statements that are written like modules: they bring further tasks in.

@@ -2,9 +2,10 @@
 
 mod controller_modules;
 mod entry;
+mod host_actions;
 mod params;
 mod reference;
 
 pub use entry::{Catalog, Entry, Side};
-pub use params::{ParamError, check, convert, spaced};
+pub use params::{ParamError, check, convert, converted, spaced};
 pub use reference::reference;

@@ -142,21 +142,31 @@ fn convert_one(entry: &Entry, param: &ParamSpec, value: Json) -> Result<Json, Pa
             Some(param.doc.to_string()),
         )
     };
-    let converted = match param.kind {
-        ParamKind::Raw => value,
-        ParamKind::Str | ParamKind::Path => Json::from(text_of(&value).ok_or_else(|| wrong("text", &value))?),
-        ParamKind::Bool => Json::from(bool_of(&value).ok_or_else(|| wrong("yes or no", &value))?),
-        ParamKind::Int => Json::from(int_of(&value).ok_or_else(|| wrong("a whole number", &value))?),
-        ParamKind::Float => Json::from(float_of(&value).ok_or_else(|| wrong("a number", &value))?),
-        ParamKind::List => list_of(value),
-        ParamKind::Dict => match dict_of(&value) {
-            Some(map) => Json::Object(map),
-            None => return Err(wrong("a mapping", &value)),
-        },
+    let expected = match param.kind {
+        ParamKind::Raw | ParamKind::List => "a value",
+        ParamKind::Str | ParamKind::Path => "text",
+        ParamKind::Bool => "yes or no",
+        ParamKind::Int => "a whole number",
+        ParamKind::Float => "a number",
+        ParamKind::Dict => "a mapping",
     };
+    let converted = converted(param.kind, value.clone()).ok_or_else(|| wrong(expected, &value))?;
     let converted = unescaped_choice(param, converted);
     check_choice(entry, param, &converted)?;
     Ok(converted)
+}
+
+/// A value as another kind; `None` where that cannot be.
+pub fn converted(kind: ParamKind, value: Json) -> Option<Json> {
+    Some(match kind {
+        ParamKind::Raw => value,
+        ParamKind::Str | ParamKind::Path => Json::from(text_of(&value)?),
+        ParamKind::Bool => Json::from(bool_of(&value)?),
+        ParamKind::Int => Json::from(int_of(&value)?),
+        ParamKind::Float => Json::from(float_of(&value)?),
+        ParamKind::List => list_of(value),
+        ParamKind::Dict => Json::Object(dict_of(&value)?),
+    })
 }
 
 /// A choice that is a control character may be written by its escape: `'\n'` in single quotes is two characters.

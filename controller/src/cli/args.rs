@@ -11,10 +11,16 @@ use std::path::PathBuf;
   luthier run -i hosts.ini site.yml -l 'kvm:!kvm7'       on some hosts
   luthier run -i hosts.ini site.yml -t tuning -e size=1G only tasks tagged so, with a variable
   luthier run -i hosts.ini site.yml --list-tasks         what there is to do; contacts nothing
-  luthier run -i web1,web2, site.yml -o json             events for programs")]
+  luthier run -i web1,web2, site.yml -o json             events for programs
+  luthier run -i hosts.ini --resume last                 go on where hosts failed or were lost
+
+--resume leaves out, play by play, the hosts that had come to the play's end. The others begin at the task they failed
+at: what they did before is told as skipped, its registered results and the handlers it notified hold. Facts are
+gathered again, and tasks that only set variables (set_fact, include_vars, add_host, …) are carried out again. Tasks are
+known by play, name and order. Other options (-e, -t, --limit) are not remembered: give them again.")]
 pub struct RunArgs {
-    /// Playbook files
-    #[arg(required = true, value_name = "PLAYBOOK")]
+    /// Playbook files; with --resume those of that run, unless some are given
+    #[arg(required_unless_present = "resume", value_name = "PLAYBOOK")]
     pub playbooks: Vec<PathBuf>,
     /// Change nothing, tell what would be changed
     #[arg(short = 'C', long)]
@@ -31,6 +37,9 @@ pub struct RunArgs {
     /// Begin at the task with this name
     #[arg(long, value_name = "NAME")]
     pub start_at_task: Option<String>,
+    /// Go on with this run: an id, a unique beginning of one, or `last`
+    #[arg(long, value_name = "RUN", conflicts_with = "start_at_task")]
+    pub resume: Option<String>,
     /// Print the hosts of each play and stop
     #[arg(long)]
     pub list_hosts: bool,
@@ -170,7 +179,11 @@ pub enum TopoFormat {
   luthier rollback last -C              tell what would be undone
   luthier rollback 20261122-17 -l kvm7  one host of a run
 
-Originals come from the journals on the hosts. What somebody else changed since is left alone and reported.")]
+Originals come from the journals on the hosts. What somebody else changed since is left alone and reported. Commands
+that ran cannot be undone: they are listed.
+
+Exit codes: 6 all that can be undone is undone, 7 a part is not (changed since, blocked, or the host cannot be reached).
+A rollback never exits with 0; a check (-C) does when the rollback would succeed.")]
 pub struct RollbackArgs {
     /// Run id, a unique beginning of one, or `last`
     #[arg(value_name = "RUN")]

@@ -6,9 +6,10 @@ use crate::event::{Event, Sink};
 use crate::inventory::{Inventory, LoadOptions, Loaded};
 use crate::plan::{Planner, Selection};
 use crate::playbook::{Reader, Settings as ReaderSettings};
-use crate::rollout::{Escalation, Options, Parts, Run};
+use crate::rollout::{Escalation, Options, Parts, Reload, Run};
 use crate::session::{self, Defaults, HostKeyPolicy, Secret};
 use crate::template::{Engine, EngineOptions, Place, Scope};
+use crate::vault::Secrets;
 use crate::yaml::{Value, ValueMap};
 use luthier_protocol::name::RunId;
 use std::io::IsTerminal;
@@ -28,6 +29,8 @@ pub struct Fleet {
     pub extra: Arc<ValueMap>,
     /// Folder of the playbook, or this one.
     pub base: PathBuf,
+    sources: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Fleet {
@@ -44,7 +47,7 @@ impl Fleet {
             given => given.to_vec(),
         };
         let vault = secrets::vault_secrets(globals, config.vault_password_file.as_slice())?;
-        let secrets = vault.clone();
+        let (secrets, kept) = (vault.clone(), vault.clone());
         let options = LoadOptions { secrets: vault, ..LoadOptions::default() };
         let Loaded { mut inventory, warnings } = Inventory::load(&sources, &options)?;
         globals.tell(&warnings);
@@ -57,6 +60,8 @@ impl Fleet {
             engine: Arc::new(Engine::new(EngineOptions { secrets, ..EngineOptions::default() })),
             extra,
             base,
+            sources,
+            secrets: kept,
         })
     }
 
@@ -99,7 +104,9 @@ impl Fleet {
         if let Some(seconds) = options.timeout.or(self.config.timeout) {
             settings.deadlines.connect = Duration::from_secs(seconds);
         }
-        if self.config.host_key_checking == Some(false) {
+        if options.accept_new_host_keys || self.config.accept_new_host_keys == Some(true) {
+            settings.host_keys = Some(HostKeyPolicy::AcceptNew);
+        } else if self.config.host_key_checking == Some(false) {
             globals.warn("host_key_checking is off: any host key is taken");
             settings.host_keys = Some(HostKeyPolicy::Any);
         }
@@ -112,6 +119,9 @@ impl Fleet {
             user: options.user.clone().or_else(|| self.config.remote_user.clone()),
             password,
             private_key: options.private_key.clone().or_else(|| self.config.private_key_file.clone()),
+            ssh_args: self.config.ssh_args.clone(),
+            ssh_common_args: self.config.ssh_common_args.clone(),
+            ssh_extra_args: self.config.ssh_extra_args.clone(),
             connection: options.connection.map(|choice: ConnectionChoice| choice.word().to_owned()),
             ..Defaults::default()
         };
@@ -120,12 +130,15 @@ impl Fleet {
 
     /// `-b` and its kin, from the command line and the configuration.
     pub fn escalation(&self, globals: &Globals) -> Result<Escalation, CliError> {
-        let options = &globals.options;
-        let password = if options.ask_become_pass { Some(secrets::ask(globals, "BECOME password: ")?) } else { None };
+        let (options, config) = (&globals.options, &self.config);
+        let asks = options.ask_become_pass || config.become_ask_pass == Some(true);
+        let password = if asks { Some(secrets::ask(globals, "BECOME password: ")?) } else { None };
         Ok(Escalation {
-            enabled: options.r#become,
-            user: options.become_user.clone(),
-            method: options.become_method.clone(),
+            enabled: options.r#become || config.r#become == Some(true),
+            user: options.become_user.clone().or_else(|| config.become_user.clone()),
+            method: options.become_method.clone().or_else(|| config.become_method.clone()),
+            program: config.become_exe.clone(),
+            flags: config.become_flags.clone(),
             password,
         })
     }
@@ -155,14 +168,29 @@ impl Fleet {
             sink,
             forks,
             base: self.base,
+            asker: secrets::asker(globals),
+            reload: reload(self.sources, self.secrets),
         })))
     }
+}
+
+/// Reads the same inventory again.
+fn reload(sources: Vec<String>, secrets: Secrets) -> Reload {
+    Box::new(move || {
+        let options = LoadOptions { secrets: secrets.clone(), ..LoadOptions::default() };
+        let loaded = Inventory::load(&sources, &options);
+        loaded
+            .map(|loaded| loaded.inventory)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })
 }
 
 /// The runtime everything that waits for hosts lives in.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Blocks and includes may stand in each other many times over. Only what is used is ever taken.
+        .thread_stack_size(64 << 20)
         .build()
         .map_err(|error| CliError::message(ExitCode::Internal, format!("failed to start the runtime: {error}")))
 }

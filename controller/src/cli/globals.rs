@@ -95,6 +95,9 @@ pub struct GlobalArgs {
     /// Seconds to wait for a connection [default: 10]
     #[arg(short = 'T', long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), env = "LUTHIER_TIMEOUT", hide_env_values = true)]
     pub timeout: Option<u64>,
+    /// Record the keys of hosts that are not known yet; a changed key is refused all the same
+    #[arg(long, global = true, action = ArgAction::SetTrue, value_parser = FalseyValueParser::new(), env = "LUTHIER_ACCEPT_NEW_HOST_KEYS", hide_env_values = true)]
+    pub accept_new_host_keys: bool,
     /// Vault password by name: `NAME@FILE`, `NAME@prompt`; may be given several times
     #[arg(long, global = true, value_name = "ID", env = "LUTHIER_VAULT_ID", hide_env_values = true)]
     pub vault_id: Vec<String>,
@@ -128,7 +131,7 @@ pub struct GlobalArgs {
     /// Colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", env = "LUTHIER_COLOR", hide_env_values = true)]
     pub color: Option<ColorWhen>,
-    /// Show results (-v), and more (-vv, -vvv)
+    /// Show more: -v results and all host names, -vv durations, -vvv connections, -vvvv the program's inner life
     #[arg(short, long, global = true, action = ArgAction::Count, env = "LUTHIER_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
 }
@@ -137,7 +140,10 @@ pub struct GlobalArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ConnectionChoice {
     /// SSH
+    #[value(alias = "smart", alias = "paramiko")]
     Ssh,
+    /// SSH by the `ssh` program
+    Openssh,
     /// This machine, without SSH
     Local,
 }
@@ -147,6 +153,7 @@ impl ConnectionChoice {
     pub fn word(self) -> &'static str {
         match self {
             Self::Ssh => "ssh",
+            Self::Openssh => "openssh",
             Self::Local => "local",
         }
     }

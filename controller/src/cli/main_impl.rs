@@ -37,9 +37,11 @@ fn render(error: &CliError, colour: ColourChoice) -> String {
     }
 }
 
-/// `LUTHIER_LOG` (a filter such as `luthier=debug,russh=info`) shows the program's inner life on stderr.
+/// `LUTHIER_LOG` (a filter such as `luthier=debug,russh=info`) or `-vvvv` shows the program's inner life on stderr.
 fn log_if_asked(globals: &Globals) {
-    let Some(filter) = std::env::var("LUTHIER_LOG").ok().filter(|filter| !filter.is_empty()) else { return };
+    let asked = std::env::var("LUTHIER_LOG").ok().filter(|filter| !filter.is_empty());
+    let loud = (globals.options.verbose > 3).then(|| "luthier=debug".to_owned());
+    let Some(filter) = asked.or(loud) else { return };
     let screen = globals.screen.clone();
     let started = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))

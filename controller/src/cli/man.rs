@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 #[command(after_long_help = "Examples:
   luthier man | man -l -                     read the main page
   luthier man run | man -l -                 the page of a command
+  luthier man vault view | man -l -          and of one in it
   luthier man -d /usr/local/share/man/man1   write all pages")]
 pub struct ManArgs {
     /// The page of this command instead of the main one
     #[arg(value_name = "COMMAND", conflicts_with = "dir")]
-    command: Option<String>,
+    command: Vec<String>,
     /// Write all pages into this folder
     #[arg(short, long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -23,21 +24,27 @@ pub(super) fn man(args: ManArgs, globals: &Globals) -> Result<ExitCode, CliError
     let mut root = CommandLine::command().disable_help_subcommand(true);
     root.build();
     if let Some(dir) = &args.dir {
-        write_page(dir, "luthier.1", &root)?;
-        for command in root.get_subcommands() {
-            write_page(dir, &format!("luthier-{}.1", command.get_name()), command)?;
-        }
+        std::fs::create_dir_all(dir).map_err(|error| {
+            CliError::message(ExitCode::Internal, format!("failed to make {}: {error}", dir.display()))
+        })?;
+        write_pages(dir, "luthier", &root)?;
         return Ok(ExitCode::Fine);
     }
-    let page = match &args.command {
-        None => page(&root)?,
-        Some(name) => match root.find_subcommand(name) {
-            Some(command) => page(command)?,
-            None => return Err(CliError::usage(format!("there is no command \"{name}\"")).hint("see `luthier --help`")),
-        },
-    };
-    globals.screen.data_bytes(&page);
+    let mut command = &root;
+    for name in &args.command {
+        command = command.find_subcommand(name).ok_or_else(|| {
+            let names = args.command.join(" ");
+            CliError::usage(format!("there is no command \"{names}\"")).hint("see `luthier --help`")
+        })?;
+    }
+    globals.screen.data_bytes(&page(command)?);
     Ok(ExitCode::Fine)
+}
+
+/// The page of a command and those of the commands in it.
+fn write_pages(dir: &Path, name: &str, command: &clap::Command) -> Result<(), CliError> {
+    write_page(dir, &format!("{name}.1"), command)?;
+    command.get_subcommands().try_for_each(|inner| write_pages(dir, &format!("{name}-{}", inner.get_name()), inner))
 }
 
 fn page(command: &clap::Command) -> Result<Vec<u8>, CliError> {

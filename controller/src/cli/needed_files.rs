@@ -27,7 +27,7 @@ fn steps(engine: &Engine, list: &[PlannedStep], base: &Path, errors: &mut Vec<Di
 fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Diagnostic>) {
     let part = match &*planned.entry.spec.name {
         "template" => "templates",
-        "copy" => "files",
+        "copy" | "script" => "files",
         _ => return,
     };
     let args = &planned.task.args;
@@ -35,8 +35,16 @@ fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Di
         || planned.keywords.ignore_errors.is_some()
         || planned.task.failed_when.is_some()
         || planned.task.looped.is_some();
-    let Some(source) = args.get("src").filter(|_| !guarded && args.get("remote_src").is_none()) else { return };
-    let Value::Str(name) = &source.value else { return };
+    let named = ["src", "cmd", "_raw_params"].into_iter().find_map(|name| args.get(name));
+    let Some(source) = named.filter(|_| !guarded && args.get("remote_src").is_none()) else { return };
+    let Value::Str(text) = &source.value else { return };
+    let script =
+        (&*planned.entry.spec.name == "script").then(|| shlex::split(text).unwrap_or_default().into_iter().next());
+    let name = &match script {
+        Some(None) => return,
+        Some(Some(word)) => word,
+        None => text.to_string(),
+    };
     let Some(path) = find(name, part, planned, base) else {
         let message = format!("the file `{name}` that this task needs was not found");
         let error = Diagnostic::error(Some(source.origin.clone()), message);

@@ -8,7 +8,7 @@ use crate::history::{History, RunHost, RunRecord, RunState, default_folder, new_
 use crate::output::{self, escape};
 use crate::plan::Selection;
 use crate::rollout::{self, HostUndo, Options, Run, Visit};
-use crate::session::{ConnectionKind, Target};
+use crate::session::{Arguments, ConnectionKind, Target};
 use luthier_protocol::journal::{UndoOutcome, UndoRow};
 use luthier_protocol::name::RunId;
 use std::collections::BTreeMap;
@@ -87,10 +87,27 @@ fn target(row: &RunHost) -> Target {
         port: row.port,
         user: row.user.clone(),
         private_keys: row.private_key.iter().map(PathBuf::from).collect(),
-        connection: if row.connection == "local" { ConnectionKind::Local } else { ConnectionKind::Ssh },
+        connection: match row.connection.as_str() {
+            "local" => ConnectionKind::Local,
+            "openssh" => ConnectionKind::OpenSsh,
+            _ => ConnectionKind::Ssh,
+        },
         agent_path: row.agent_path.clone(),
+        ssh_args: ssh_args(row),
         ..Target::new(row.host.clone())
     }
+}
+
+/// The options for SSH as they were written down.
+fn ssh_args(row: &RunHost) -> Arguments {
+    let mut arguments = Arguments::default();
+    if let Some(text) = &row.ssh_args
+        && let Err(error) = arguments.add("the run's record", text)
+    {
+        // They were understood when the run was recorded; a later version may still know fewer of them.
+        tracing::warn!("{}: {error}", row.host);
+    }
+    arguments
 }
 
 async fn all(run: &Arc<Run>, visits: Vec<Visit>, undone: &RunId, check: bool) -> Vec<HostUndo> {
@@ -117,22 +134,20 @@ fn is_restored(row: &UndoRow) -> bool {
     matches!(row.outcome, UndoOutcome::Restored | UndoOutcome::AlreadyOriginal)
 }
 
-/// A rollback is never exit 0, unless there was nothing to undo.
+/// A rollback is never exit 0: 6 when all that can be undone is undone, 7 when a part of that is not, be it that
+/// somebody changed it since or that a host could not be asked. What nobody can undo (a command that ran) is told, and is
+/// no failure of the rollback. A check has done nothing: 0, or 7 when the rollback would fail.
 fn judge(reports: &[HostUndo], check: bool) -> ExitCode {
-    let mut code = ExitCode::Fine;
-    for report in reports {
-        code = code.gravest(match &report.outcome {
-            Err(error) if error.is_unreachable() => ExitCode::Unreachable,
-            Err(_) => ExitCode::RollbackFailed,
-            // What was known to be irreversible beforehand is told, but it is no failure of the rollback.
-            Ok(rows) if rows.iter().any(|row| !is_restored(row) && row.outcome != UndoOutcome::Irreversible) => {
-                ExitCode::RollbackFailed
-            }
-            Ok(rows) if check || !rows.iter().any(|row| row.outcome == UndoOutcome::Restored) => ExitCode::Fine,
-            Ok(_) => ExitCode::RolledBack,
-        });
+    let is_left = |row: &UndoRow| !is_restored(row) && row.outcome != UndoOutcome::Irreversible;
+    let failed = reports.iter().any(|report| match &report.outcome {
+        Ok(rows) => rows.iter().any(is_left),
+        Err(_) => true,
+    });
+    match (failed, check) {
+        (true, _) => ExitCode::RollbackFailed,
+        (false, true) => ExitCode::Fine,
+        (false, false) => ExitCode::RolledBack,
     }
-    code
 }
 
 fn as_json(report: &HostUndo, undone: &RunId) -> serde_json::Value {
@@ -179,9 +194,13 @@ fn body(report: &HostUndo, check: bool) -> String {
     let restored = count(UndoOutcome::Restored);
     let word = if check { "to restore" } else { "restored" };
     let mut text = format!("{restored} {word}, {} as before already", count(UndoOutcome::AlreadyOriginal));
-    let left = rows.iter().filter(|row| !is_restored(row)).count();
+    let forever = count(UndoOutcome::Irreversible);
+    let left = rows.iter().filter(|row| !is_restored(row)).count().saturating_sub(forever);
     if left > 0 {
         text.push_str(&format!(", {left} left alone"));
+    }
+    if forever > 0 {
+        text.push_str(&format!(", {forever} cannot be undone"));
     }
     text.push('\n');
     for row in rows.iter().filter(|row| !is_restored(row)) {

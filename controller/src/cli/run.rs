@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::fleet::{self, Fleet};
 use super::record::{self, Recording};
-use super::{CliError, ExitCode, Globals};
+use super::{CliError, ExitCode, Globals, resume};
 use crate::catalog::Catalog;
 use crate::event::Event;
 use crate::history::{RunMeta, new_run_id, now};
@@ -14,9 +14,19 @@ use crate::yaml::Diagnostic;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+    let earlier = match &args.resume {
+        Some(name) => {
+            let (earlier, playbooks) = resume::load(name)?;
+            if args.playbooks.is_empty() {
+                args.playbooks = playbooks;
+            }
+            Some(Arc::new(earlier))
+        }
+        None => None,
+    };
     let base = args.playbooks.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
-    let fleet = Fleet::load(globals, base)?;
+    let mut fleet = Fleet::load(globals, base)?;
     let selection = Selection { tags: words(&args.tags), skip: words(&args.skip_tags) };
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), selection.clone());
     let books = read(&args, &fleet, &planner)?;
@@ -29,6 +39,7 @@ pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError
         }
         return Ok(ExitCode::Fine);
     }
+    check_beside(&mut fleet, &books)?;
     let plays: Vec<PlannedPlay> = books.into_iter().flat_map(|(_, plays)| plays).collect();
     check_limit(globals, &fleet, &plays)?;
     let options = Options {
@@ -45,6 +56,7 @@ pub(super) fn run(args: RunArgs, globals: &Globals) -> Result<ExitCode, CliError
         force_handlers: args.force_handlers,
         gather: fleet.config.gathering.as_deref() != Some("explicit"),
         live: true,
+        earlier,
     };
     let names: Vec<String> = args.playbooks.iter().map(|file| file.display().to_string()).collect();
     carry_out(globals, fleet, names, plays, options, selection, args.detailed_exitcode)
@@ -61,7 +73,11 @@ fn words(given: &[String]) -> Vec<String> {
 }
 
 /// Read and plan every playbook; all that is wrong in all of them at once.
-fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
+fn read(
+    args: &RunArgs,
+    fleet: &Fleet,
+    planner: &Planner,
+) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
     let reader = fleet.reader();
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();
@@ -70,11 +86,27 @@ fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String,
         let plays = planner.playbook(&playbook, &mut errors);
         for play in &plays {
             super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);
+            super::includes::check(&reader, planner, play, &mut errors);
         }
         books.push((file.display().to_string(), plays));
     }
     errors.sort_by_key(|error| error.origin.as_ref().map(|origin| (origin.file.clone(), origin.line, origin.column)));
     if errors.is_empty() { Ok(books) } else { Err(errors.into()) }
+}
+
+/// Variables beside playbooks in other folders: what is wrong with them is said before any host is contacted.
+fn check_beside(fleet: &mut Fleet, books: &[(String, Vec<PlannedPlay>)]) -> Result<(), CliError> {
+    let plays = books.iter().flat_map(|(_, plays)| plays);
+    let mut folders: Vec<_> = plays.filter_map(|play| play.play.file.parent()).collect();
+    folders.sort();
+    folders.dedup();
+    for folder in folders {
+        if let Ok(folder) = std::path::absolute(folder.join("")) {
+            fleet.inventory.set_playbook_dir(&folder)?;
+        }
+    }
+    fleet.inventory.set_playbook_dir(&fleet.base)?;
+    Ok(())
 }
 
 /// `--limit` that leaves no host at all is a mistake.
@@ -125,6 +157,7 @@ pub(super) fn carry_out(
     detailed: bool,
 ) -> Result<ExitCode, CliError> {
     let check = options.check;
+    let resumes = options.earlier.as_ref().map(|earlier| earlier.run().to_owned());
     let tasks: usize = plays.iter().map(|play| play.tasks().len() + 1).sum();
     let hosts = fleet.inventory.hosts().len().max(1);
     let outputs = output::open(globals.format(), globals.style(), &globals.screen, Some((tasks * hosts) as u64));
@@ -139,6 +172,7 @@ pub(super) fn carry_out(
         playbooks: names,
         check,
         time: meta.time,
+        resumes,
     });
     let end = fleet::runtime()?.block_on(async {
         fleet::watch_interrupt(&run);
@@ -163,7 +197,7 @@ fn exit_code(end: &RunEnd, detailed: bool) -> ExitCode {
     if end.interrupted {
         return ExitCode::Interrupted;
     }
-    let mut code = ExitCode::of_recap(end.recap.values());
+    let mut code = ExitCode::of_recap(end.judged.values());
     if end.failed_otherwise {
         code = code.gravest(ExitCode::Internal);
     }

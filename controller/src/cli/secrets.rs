@@ -1,8 +1,11 @@
 //! Passwords that people type or keep in files.
 
 use super::{CliError, ExitCode, Globals};
+use crate::rollout::Asker;
 use crate::vault::{Secret, Secrets, VaultError};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The vault passwords of the command line, in its order; `configured` are files named by a configuration, used when the
 /// command line names none.
@@ -42,6 +45,23 @@ fn from_file(id: &str, file: &Path) -> Result<Secret, CliError> {
 
 pub(super) fn bad_input(error: VaultError) -> CliError {
     CliError::failed(ExitCode::BadInput, error)
+}
+
+/// Asks whoever sits at the terminal; `None` where standard input is none.
+pub fn asker(globals: &Globals) -> Option<Asker> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let screen = globals.screen.clone();
+    Some(Arc::new(move |question: &str, echo: bool| {
+        if !echo {
+            return screen.drawn_around(|| rpassword::prompt_password(question)).ok();
+        }
+        screen.talk(question);
+        let mut line = String::new();
+        let length = screen.drawn_around(|| std::io::stdin().read_line(&mut line)).ok()?;
+        (length > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
+    }))
 }
 
 /// Ask on the terminal, without showing what is typed.

@@ -18,12 +18,20 @@ pub struct Settings {
     pub private_key_file: Option<PathBuf>,
     /// Whether a host's key must be known.
     pub host_key_checking: Option<bool>,
+    /// Record the keys of hosts that are not known yet.
+    pub accept_new_host_keys: Option<bool>,
     /// Hosts worked on at once.
     pub forks: Option<usize>,
     /// File with the vault password, or a program that says it.
     pub vault_password_file: Option<PathBuf>,
     /// Seconds to wait for a connection.
     pub timeout: Option<u64>,
+    /// OpenSSH options that rank before what variables say.
+    pub ssh_args: Option<String>,
+    /// OpenSSH options for hosts whose variables name none.
+    pub ssh_common_args: Option<String>,
+    /// OpenSSH options after those.
+    pub ssh_extra_args: Option<String>,
     /// Whether an unreachable host counts as failed when a batch is judged.
     pub unreachable_counts: Option<bool>,
     /// When facts are gathered: `implicit`, `explicit` or `smart`.
@@ -34,6 +42,12 @@ pub struct Settings {
     pub become_user: Option<String>,
     /// How: `sudo`, `su` or `doas`.
     pub become_method: Option<String>,
+    /// The program that does it, where it is not called like the method.
+    pub become_exe: Option<String>,
+    /// Its flags.
+    pub become_flags: Option<String>,
+    /// Ask for the password that it needs.
+    pub become_ask_pass: Option<bool>,
 }
 
 /// Name, environment variables in the order they count, section of `ansible.cfg` (empty: not there).
@@ -48,20 +62,27 @@ const fn known(name: &'static str, variables: &'static [&'static str], section: 
 }
 
 /// Everything that can be configured.
-pub(super) const KNOWN: [Known; 13] = [
+pub(super) const KNOWN: [Known; 20] = [
     known("inventory", &["LUTHIER_INVENTORY", "ANSIBLE_INVENTORY"], "defaults"),
     known("roles_path", &["LUTHIER_ROLES_PATH", "ANSIBLE_ROLES_PATH"], "defaults"),
     known("remote_user", &["LUTHIER_USER", "ANSIBLE_REMOTE_USER"], "defaults"),
     known("private_key_file", &["LUTHIER_PRIVATE_KEY", "ANSIBLE_PRIVATE_KEY_FILE"], "defaults"),
     known("host_key_checking", &["LUTHIER_HOST_KEY_CHECKING", "ANSIBLE_HOST_KEY_CHECKING"], "defaults"),
+    known("accept_new_host_keys", &["LUTHIER_ACCEPT_NEW_HOST_KEYS"], ""),
     known("forks", &["LUTHIER_FORKS", "ANSIBLE_FORKS"], "defaults"),
     known("vault_password_file", &["LUTHIER_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE"], "defaults"),
     known("timeout", &["LUTHIER_TIMEOUT", "ANSIBLE_TIMEOUT"], "defaults"),
+    known("ssh_args", &["LUTHIER_SSH_ARGS", "ANSIBLE_SSH_ARGS"], "ssh_connection"),
+    known("ssh_common_args", &["LUTHIER_SSH_COMMON_ARGS", "ANSIBLE_SSH_COMMON_ARGS"], "ssh_connection"),
+    known("ssh_extra_args", &["LUTHIER_SSH_EXTRA_ARGS", "ANSIBLE_SSH_EXTRA_ARGS"], "ssh_connection"),
     known("unreachable_counts", &["LUTHIER_UNREACHABLE_COUNTS"], ""),
     known("gathering", &["LUTHIER_GATHERING", "ANSIBLE_GATHERING"], "defaults"),
     known("become", &["LUTHIER_BECOME", "ANSIBLE_BECOME"], "privilege_escalation"),
     known("become_user", &["LUTHIER_BECOME_USER", "ANSIBLE_BECOME_USER"], "privilege_escalation"),
     known("become_method", &["LUTHIER_BECOME_METHOD", "ANSIBLE_BECOME_METHOD"], "privilege_escalation"),
+    known("become_exe", &["LUTHIER_BECOME_EXE", "ANSIBLE_BECOME_EXE"], "privilege_escalation"),
+    known("become_flags", &["LUTHIER_BECOME_FLAGS", "ANSIBLE_BECOME_FLAGS"], "privilege_escalation"),
+    known("become_ask_pass", &["LUTHIER_ASK_BECOME_PASS", "ANSIBLE_BECOME_ASK_PASS"], "privilege_escalation"),
 ];
 
 /// A value as its source has it.
@@ -149,14 +170,21 @@ impl Settings {
             "remote_user" => fill(&mut self.remote_user, text(raw)?),
             "private_key_file" => fill(&mut self.private_key_file, one(text(raw)?)),
             "host_key_checking" => fill(&mut self.host_key_checking, truth(raw)?),
+            "accept_new_host_keys" => fill(&mut self.accept_new_host_keys, truth(raw)?),
             "forks" => fill(&mut self.forks, number(raw, 1, 100_000)? as usize),
             "vault_password_file" => fill(&mut self.vault_password_file, one(text(raw)?)),
             "timeout" => fill(&mut self.timeout, number(raw, 1, 86_400)?),
+            "ssh_args" => fill(&mut self.ssh_args, arguments(raw)?),
+            "ssh_common_args" => fill(&mut self.ssh_common_args, arguments(raw)?),
+            "ssh_extra_args" => fill(&mut self.ssh_extra_args, arguments(raw)?),
             "unreachable_counts" => fill(&mut self.unreachable_counts, truth(raw)?),
             "gathering" => fill(&mut self.gathering, choice(raw, &["implicit", "explicit", "smart"])?),
             "become" => fill(&mut self.r#become, truth(raw)?),
             "become_user" => fill(&mut self.become_user, text(raw)?),
             "become_method" => fill(&mut self.become_method, choice(raw, &["sudo", "su", "doas"])?),
+            "become_exe" => fill(&mut self.become_exe, text(raw)?),
+            "become_flags" => fill(&mut self.become_flags, text(raw)?),
+            "become_ask_pass" => fill(&mut self.become_ask_pass, truth(raw)?),
             _ => return Err("nothing of this name can be configured".to_owned()),
         }
         Ok(())
@@ -178,6 +206,14 @@ fn expected(what: &str, raw: &Raw) -> String {
 fn text(raw: &Raw) -> Result<String, String> {
     match raw {
         Raw::Text(text) | Raw::String(text) if !text.is_empty() => Ok(text.clone()),
+        other => Err(expected("text", other)),
+    }
+}
+
+/// Text that may be empty: no options are a choice, too.
+fn arguments(raw: &Raw) -> Result<String, String> {
+    match raw {
+        Raw::Text(text) | Raw::String(text) => Ok(text.clone()),
         other => Err(expected("text", other)),
     }
 }
@@ -297,10 +333,13 @@ mod tests {
             ),
             (
                 "p/sub/ansible.cfg",
-                "# c\n[defaults]\nforks = 9 ; note\nroles_path = roles:~/roles:$X/y\nremote_user: root\ntimeout=3\ncallbacks_enabled = z\n[privilege_escalation]\nbecome = yes\n[ssh_connection]\npipelining = True\n",
+                "# c\n[defaults]\nforks = 9 ; note\nroles_path = roles:~/roles:$X/y\nremote_user: root\ntimeout=3\ncallbacks_enabled = z\n[privilege_escalation]\nbecome = yes\nbecome_flags=-E -H\nbecome_ask_pass = no\n[ssh_connection]\npipelining = True\nssh_args = -C -o Port=7\nssh_extra_args = -J b\n",
             ),
         ];
-        let (root, read) = read(&files, &[("ANSIBLE_TIMEOUT", "20"), ("LUTHIER_GATHERING", "smart"), ("X", "/x")]);
+        let (root, read) = read(
+            &files,
+            &[("ANSIBLE_TIMEOUT", "20"), ("ANSIBLE_SSH_ARGS", "-4"), ("LUTHIER_GATHERING", "smart"), ("X", "/x")],
+        );
         let (settings, warnings) = read.unwrap();
         let path = |name: &str| root.path().join(name);
         assert_eq!(settings.inventory, [path("p/hosts").to_string_lossy().into_owned(), "a,b".to_owned()]);
@@ -310,8 +349,10 @@ mod tests {
         assert_eq!(settings.roles_path, [path("p/sub/roles"), path("home/roles"), PathBuf::from("/x/y")]);
         assert_eq!(settings.remote_user.as_deref(), Some("root"));
         assert_eq!(settings.timeout, Some(20));
+        assert_eq!((settings.ssh_args.as_deref(), settings.ssh_extra_args.as_deref()), (Some("-4"), Some("-J b")));
         assert_eq!(settings.gathering.as_deref(), Some("smart"));
-        assert_eq!(settings.r#become, Some(true));
+        assert_eq!((settings.r#become, settings.become_ask_pass), (Some(true), Some(false)));
+        assert_eq!(settings.become_flags.as_deref(), Some("-E -H"));
         assert!(warnings.is_empty(), "{warnings:?}");
     }
 

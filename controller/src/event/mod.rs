@@ -28,6 +28,9 @@ pub enum Event {
         check: bool,
         /// RFC 3339.
         time: String,
+        /// The run that this one goes on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumes: Option<String>,
     },
     /// A play (or one batch of it) begins.
     PlayStarted {
@@ -65,6 +68,13 @@ pub enum Event {
     },
     /// A task ended on a host.
     TaskResult(Box<TaskEvent>),
+    /// A host has a play behind it: all its tasks are done.
+    HostDone {
+        /// The play's name.
+        play: String,
+        /// The host.
+        host: String,
+    },
     /// Something worth saying that is no result.
     Warning {
         /// The host, if it is about one.

@@ -30,7 +30,11 @@ pub struct Recorder {
     writer: Option<Writing>,
     exit_code: Option<u8>,
     failure: Option<HistoryError>,
+    complain: Option<Complain>,
 }
+
+/// Is told that nothing more is recorded, and why.
+type Complain = Box<dyn FnOnce(&HistoryError) + Send>;
 
 impl Recorder {
     pub(super) fn new(run: RunId, index: Index, path: PathBuf) -> Result<Self, HistoryError> {
@@ -41,7 +45,14 @@ impl Recorder {
             .name("recorder".to_owned())
             .spawn(move || write(writer, &receive))
             .map_err(HistoryError::file("start writing", &path))?;
-        Ok(Self { run, index, path, writer: Some((send, thread)), exit_code: None, failure: None })
+        Ok(Self { run, index, path, writer: Some((send, thread)), exit_code: None, failure: None, complain: None })
+    }
+
+    /// Who is told, once and at once, when recording fails: the run goes on.
+    #[must_use]
+    pub fn on_failure(mut self, complain: impl FnOnce(&HistoryError) + Send + 'static) -> Self {
+        self.complain = Some(Box::new(complain));
+        self
     }
 
     /// What went wrong, if recording failed; told once.
@@ -49,20 +60,31 @@ impl Recorder {
         self.failure.take()
     }
 
-    fn close(&mut self) {
+    fn fail(&mut self, error: HistoryError) {
+        if let Some(complain) = self.complain.take() {
+            complain(&error);
+        }
+        self.failure.get_or_insert(error);
+    }
+
+    /// End the thread that writes; it says how it went.
+    fn end_writing(&mut self) {
         let Some((send, thread)) = self.writer.take() else { return };
         drop(send);
         match thread.join() {
             Ok(Ok(())) => {}
-            Ok(Err(source)) => self.failure = Some(HistoryError::file("write", &self.path)(source)),
-            Err(_) => {
-                self.failure = Some(HistoryError::file("write", &self.path)(io::Error::other("the writer broke off")))
-            }
+            Ok(Err(source)) => self.fail(HistoryError::file("write", &self.path)(source)),
+            Err(_) => self.fail(HistoryError::file("write", &self.path)(io::Error::other("the writer broke off"))),
         }
-        if let Some(code) = self.exit_code
+    }
+
+    fn close(&mut self) {
+        self.end_writing();
+        // How the run ended is known in the index even where the recording is not whole.
+        if let Some(code) = self.exit_code.take()
             && let Err(error) = self.index.finish(&self.run, code)
         {
-            self.failure.get_or_insert(error);
+            self.fail(error);
         }
     }
 }
@@ -76,8 +98,9 @@ impl Output for Recorder {
             && let Ok(mut line) = serde_json::to_vec(event)
         {
             line.push(b'\n');
-            // A writer that has failed tells so when it is closed.
-            let _ = send.send(line);
+            if send.send(line).is_err() {
+                self.end_writing();
+            }
         }
     }
 

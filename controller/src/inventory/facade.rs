@@ -246,6 +246,22 @@ impl Inventory {
         Ok(crate::yaml::parse_document(&text, &file)?.to_value())
     }
 
+    /// A vaulted file's content, decrypted; `None` where the file is not vaulted.
+    ///
+    /// # Errors
+    /// What cannot be read or decrypted.
+    pub fn read_vaulted(&self, path: &Path) -> Result<Option<Vec<u8>>, Diagnostic> {
+        use std::io::Read;
+        let failed = |error| Diagnostic::error(None, format!("cannot read {}: {error}", path.display()));
+        let mut file = std::fs::File::open(path).map_err(failed)?;
+        let mut start = Vec::new();
+        file.by_ref().take(15).read_to_end(&mut start).map_err(failed)?;
+        if start != b"$ANSIBLE_VAULT;" {
+            return Ok(None);
+        }
+        super::vars::read_text(path, &path.into(), &self.secrets).map(|text| Some(text.into_bytes()))
+    }
+
     /// Adds a host while a run goes on, or more variables and groups to one there is. Says whether anything changed.
     ///
     /// # Errors

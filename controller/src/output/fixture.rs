@@ -49,6 +49,7 @@ pub(crate) fn run() -> Vec<Event> {
             playbooks: vec!["site.yml".into()],
             check: false,
             time: "2026-11-22T17:45:01Z".into(),
+            resumes: None,
         },
         Event::PlayStarted { play: "Tune".into(), hosts: hosts.clone() },
         task("Write limits", false),

@@ -29,7 +29,7 @@ impl Progress {
     /// A bar on this screen. `total` is the number of results expected, where it is known.
     pub fn new(screen: &Screen, total: Option<u64>) -> Self {
         let bar = screen.bars().add(ProgressBar::new(total.unwrap_or(0)));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} [{bar:20}] {pos}/{len} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} [{bar:12}] {pos}/{len} {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         let tally = Arc::new(Mutex::new(Tally::new(total)));
@@ -128,7 +128,7 @@ impl Tally {
                 let Some(row) = self.hosts.get_mut(host) else { return false };
                 row.state = match (state.as_str(), row.state) {
                     (_, HostState::Failed | HostState::Unreachable) => row.state,
-                    ("connecting" | "pushing", _) => HostState::Connecting,
+                    ("connecting" | "authenticating" | "pushing", _) => HostState::Connecting,
                     ("closed", _) => HostState::Closed,
                     _ => HostState::Running,
                 };
@@ -170,18 +170,21 @@ impl Tally {
 
     fn message(&self, now: Instant) -> String {
         let count = |state: HostState| self.hosts.values().filter(|row| row.state == state).count();
-        let mut parts: Vec<String> = Vec::new();
-        if !self.task.is_empty() {
-            parts.push(escape(&self.task).into_owned());
-        }
+        let done = self.hosts.values().filter(|row| row.state == HostState::Running && row.done).count();
         let states = [
             (count(HostState::Connecting), "connecting"),
-            (count(HostState::Running), "connected"),
+            (count(HostState::Running).saturating_sub(done), "running"),
+            (done, "done"),
             (count(HostState::Failed), "failed"),
             (count(HostState::Unreachable), "unreachable"),
         ];
-        parts.extend(states.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
-        parts.extend(self.slow(now));
+        let row = |(number, word): &(usize, &str)| (*number > 0).then(|| format!("{number} {word}"));
+        // What matters most comes first: the rest may be cut off where the terminal is narrow.
+        let mut parts: Vec<String> = self.slow(now).into_iter().collect();
+        parts.extend(states.iter().filter_map(row));
+        if !self.task.is_empty() {
+            parts.push(escape(&self.task).into_owned());
+        }
         parts.join(" · ")
     }
 
@@ -222,10 +225,10 @@ mod tests {
         tally.take(&result("p", "t", "a", EventStatus::Ok), start);
         tally.take(&result("p", "t", "b", EventStatus::Failed), start);
         assert_eq!(tally.position(), (2, 4));
-        assert_eq!(tally.message(start + Duration::from_secs(2)), "t · 1 connected · 1 failed");
+        assert_eq!(tally.message(start + Duration::from_secs(2)), "1 done · 1 failed · t");
         assert_eq!(
             tally.message(start + Duration::from_secs(12)),
-            "t · 1 connected · 1 failed · waiting for c, d, e (12 s)"
+            "waiting for c, d, e (12 s) · 1 done · 1 failed · t"
         );
     }
 

@@ -50,10 +50,19 @@ pub(super) fn task(engine: &Engine, task: &Task, errors: &mut Vec<Diagnostic>) {
         expression(engine, condition, errors);
     }
     let values = task.name.iter().chain(&task.notify).chain(&task.retries).chain(&task.delay).chain(&task.revert);
+    let values = values.chain(&task.apart).chain(&task.poll);
     for written in values.chain(task.args.pairs.iter().map(|(_, written)| written)).chain(&task.args.dynamic) {
         value(engine, &written.value, errors);
     }
     if let Some(looped) = &task.looped {
+        if let Some(name) = &looped.lookup {
+            // What is wrong with the name shows in an expression that uses it.
+            for error in engine.check_expression(&format!("lookup('{name}')"), None) {
+                let place = Some(looped.items.origin.clone());
+                let found = Diagnostic::error(place, format!("there is no loop `with_{name}`: {}", error.message));
+                errors.push(Diagnostic { help: error.help, ..found });
+            }
+        }
         value(engine, &looped.items.value, errors);
         looped.control.label.iter().for_each(|label| value(engine, label, errors));
     }

@@ -4,11 +4,14 @@
 
 mod check;
 mod listing;
+mod notices;
 mod planner;
 mod tags;
 mod types;
+mod values;
 
 pub use listing::{list_hosts, list_tags, list_tasks};
 pub use planner::Planner;
 pub use tags::Selection;
 pub use types::{PlannedBlock, PlannedPlay, PlannedStep, PlannedTask, Section};
+pub use values::percentage;

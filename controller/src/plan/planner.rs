@@ -1,8 +1,8 @@
 //! From the playbook as written to the plan.
 
-use super::check;
 use super::tags::Selection;
 use super::types::{PlannedBlock, PlannedPlay, PlannedStep, PlannedTask, Section};
+use super::{check, notices, values};
 use crate::catalog::Catalog;
 use crate::playbook::{Block, Keywords, Play, Playbook, Step, Task};
 use crate::template::Engine;
@@ -31,6 +31,7 @@ impl Planner {
 
     fn play(&self, play: &Play, errors: &mut Vec<Diagnostic>) -> PlannedPlay {
         check::play(&self.engine, play, errors);
+        values::play(play, errors);
         let outer = &play.keywords;
         let mut main = play.roles.clone();
         main.extend(play.tasks.iter().cloned());
@@ -39,7 +40,12 @@ impl Planner {
             .map(|steps| Section { steps: self.list(steps, outer, errors) })
             .collect();
         let handlers = self.handlers(&play.handlers, outer, errors);
-        PlannedPlay { play: Arc::new(play.clone()), sections, handlers }
+        let planned = PlannedPlay { play: Arc::new(play.clone()), sections, handlers };
+        if errors.is_empty() {
+            // A handler that could not be read is no reason to say that it does not exist.
+            notices::check(&planned, errors);
+        }
+        planned
     }
 
     /// Plan steps that an include brought in, under the keywords around it.
@@ -83,6 +89,7 @@ impl Planner {
 
     fn block(&self, block: &Block, outer: &Keywords, errors: &mut Vec<Diagnostic>) -> Option<PlannedBlock> {
         check::keywords(&self.engine, &block.keywords, errors);
+        values::keywords(&block.keywords, errors);
         let keywords = block.keywords.inherit(outer);
         let mut list = |steps: &[Step]| self.list(steps, &keywords, errors);
         let planned = PlannedBlock {
@@ -103,6 +110,7 @@ impl Planner {
         errors: &mut Vec<Diagnostic>,
     ) -> Option<PlannedTask> {
         check::task(&self.engine, task, errors);
+        values::task(task, errors);
         let Some(entry) = self.catalog.find(&task.module) else {
             let error = Diagnostic::error(
                 Some(task.module_origin.clone()),
@@ -119,6 +127,11 @@ impl Planner {
         check::params(entry, task, &keywords, errors);
         let outer = task.import.map(|_| Box::new(outer.clone()));
         Some(PlannedTask { task: Arc::clone(task), keywords, entry, handler, outer })
+    }
+
+    /// Whether `--tags` and `--skip-tags` select what has these tags.
+    pub fn selects(&self, tags: &BTreeSet<String>) -> bool {
+        self.selection.takes(tags)
     }
 
     /// The tags that hold for a task, as text.

@@ -55,6 +55,8 @@ pub struct Keywords {
     pub throttle: Option<Written>,
     /// `timeout:` in seconds.
     pub timeout: Option<Written>,
+    /// `debugger:`.
+    pub debugger: Option<Written>,
 }
 
 /// Names [`Keywords::take`] understands.
@@ -111,8 +113,8 @@ impl Keywords {
                 self.module_defaults = list(node);
                 return Ok(true);
             }
-            // Collections are a search path for names Luthier resolves itself; a debugger needs a person.
-            "collections" | "debugger" => return Ok(true),
+            // A search path for names Luthier resolves itself.
+            "collections" => return Ok(true),
             "become" => &mut self.r#become,
             "become_user" => &mut self.become_user,
             "become_method" => &mut self.become_method,
@@ -132,6 +134,7 @@ impl Keywords {
             "any_errors_fatal" => &mut self.any_errors_fatal,
             "throttle" => &mut self.throttle,
             "timeout" => &mut self.timeout,
+            "debugger" => &mut self.debugger,
             _ => return Ok(false),
         };
         *slot = Some(written(node));
@@ -168,6 +171,7 @@ impl Keywords {
             any_errors_fatal: pick(&self.any_errors_fatal, &outer.any_errors_fatal),
             throttle: pick(&self.throttle, &outer.throttle),
             timeout: pick(&self.timeout, &outer.timeout),
+            debugger: pick(&self.debugger, &outer.debugger),
         }
     }
 }
@@ -204,6 +208,21 @@ fn as_node(value: &Value, origin: &crate::yaml::Origin) -> Node {
         },
     };
     Node { data, origin: origin.clone(), length: 0 }
+}
+
+/// A value as a truth value, as Ansible converts keywords; `None` when it is neither yes nor no.
+pub fn as_flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::Null => Some(false),
+        Value::Int(number) => Some(*number != 0),
+        Value::Str(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "yes" | "true" | "on" | "y" | "t" | "1" => Some(true),
+            "no" | "false" | "off" | "n" | "f" | "0" | "" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// A node's value and place.

@@ -6,7 +6,7 @@ use super::role::Parts;
 use super::task::key_text;
 use super::types::{Block, Play, Role, Step, Strategy, Written};
 use crate::yaml::{self, Diagnostic, Key, Node, NodeData, Value, ValueMap, nearest};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MAX_IMPORTS: usize = 64;
@@ -24,6 +24,8 @@ const OWN: &[&str] = &[
     "order",
     "force_handlers",
     "vars_files",
+    "vars_prompt",
+    "fact_path",
     "pre_tasks",
     "roles",
     "tasks",
@@ -35,11 +37,7 @@ const OWN: &[&str] = &[
 const STRATEGIES: &[&str] = &["linear", "free", "host_pinned"];
 
 /// The plays of a playbook file.
-pub(super) fn file(reader: &Reader, path: &Path, depth: usize, errors: &mut Vec<Diagnostic>) -> Vec<Play> {
-    if depth > MAX_IMPORTS {
-        errors.push(Diagnostic::error(None, format!("{} imports itself", path.display())));
-        return Vec::new();
-    }
+pub(super) fn file(reader: &Reader, path: &Path, stack: &[PathBuf], errors: &mut Vec<Diagnostic>) -> Vec<Play> {
     let node = match yaml::parse_file(path) {
         Ok(node) => node,
         Err(error) => {
@@ -54,7 +52,7 @@ pub(super) fn file(reader: &Reader, path: &Path, depth: usize, errors: &mut Vec<
     let mut plays = Vec::new();
     for item in items {
         match import(item) {
-            Some(import) => plays.extend(imported(reader, import, item, path, depth, errors)),
+            Some(import) => plays.extend(imported(reader, import, item, path, stack, errors)),
             None => plays.extend(play(reader, item, path, errors)),
         }
     }
@@ -74,7 +72,7 @@ fn imported(
     name: &Node,
     item: &Node,
     path: &Path,
-    depth: usize,
+    stack: &[PathBuf],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Play> {
     let mut outer = Keywords::default();
@@ -103,7 +101,17 @@ fn imported(
         errors.push(Diagnostic::error(Some(name.origin.clone()), format!("the playbook `{text}` was not found")));
         return Vec::new();
     }
-    let mut plays = file(reader, &target, depth + 1, errors);
+    let mut stack = stack.to_vec();
+    stack.push(path.to_path_buf());
+    // `sub/../a.yml` is `a.yml`.
+    let real = |file: &Path| std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    if stack.len() >= MAX_IMPORTS || stack.iter().any(|known| real(known) == real(&target)) {
+        let chain = reader.chain(stack.iter().map(PathBuf::as_path).chain([target.as_path()]));
+        let error = Diagnostic::error(Some(name.origin.clone()), format!("{} imports itself", reader.shown(&target)));
+        errors.push(error.help(format!("the chain is {chain}")));
+        return Vec::new();
+    }
+    let mut plays = file(reader, &target, &stack, errors);
     for play in &mut plays {
         play.keywords = play.keywords.inherit(&outer);
     }
@@ -163,6 +171,8 @@ fn empty(node: &Node, path: &Path) -> Play {
         order: None,
         force_handlers: None,
         vars_files: Vec::new(),
+        prompts: Vec::new(),
+        fact_path: None,
         pre_tasks: Vec::new(),
         roles: Vec::new(),
         tasks: Vec::new(),
@@ -193,6 +203,8 @@ fn take(
         "order" => play.order = Some(written(value)),
         "force_handlers" => play.force_handlers = Some(written(value)),
         "vars_files" => play.vars_files = list(value),
+        "vars_prompt" => play.prompts = super::prompts::read(value)?,
+        "fact_path" => play.fact_path = Some(written(value)),
         "pre_tasks" => play.pre_tasks = reader.steps(value, &path, None, reading),
         "tasks" => play.tasks = reader.steps(value, &path, None, reading),
         "post_tasks" => play.post_tasks = reader.steps(value, &path, None, reading),

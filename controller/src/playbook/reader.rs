@@ -5,7 +5,7 @@ use super::keywords::Keywords;
 use super::role::{self, Parts};
 use super::task;
 use super::types::{Block, Playbook, Role, Step, Task, Written};
-use super::{keywords, play};
+use super::{argument_specs, keywords, play};
 use crate::yaml::{self, Diagnostic, Node, NodeData, Origin, Value, ValueMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct Reading {
     /// Handlers of those roles.
     pub handlers: Vec<Step>,
     stack: Vec<PathBuf>,
+    /// Roles stand in each other without end: what else they bring is not looked at.
+    too_deep: bool,
 }
 
 impl Reader {
@@ -66,14 +68,14 @@ impl Reader {
     /// Read a playbook and those it imports.
     /// What is wrong is pushed to `errors`; the rest is handed over all the same, so that it can be checked too.
     pub fn playbook(&self, file: &Path, errors: &mut Vec<Diagnostic>) -> Playbook {
-        let plays = play::file(self, file, 0, errors);
+        let plays = play::file(self, file, &[], errors);
         Playbook { file: file.to_path_buf(), plays }
     }
 
     /// Read a file of tasks.
     pub fn tasks_file(&self, file: &Path, role: Option<&Arc<Role>>) -> Result<(Vec<Step>, Reading), Vec<Diagnostic>> {
         let mut reading = Reading::default();
-        let steps = self.task_file(file, role, &mut reading);
+        let steps = self.task_file(file, role, None, &mut reading);
         if reading.errors.is_empty() { Ok((steps, reading)) } else { Err(reading.errors) }
     }
 
@@ -87,9 +89,30 @@ impl Reader {
         }
     }
 
-    pub(super) fn task_file(&self, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Vec<Step> {
+    /// A path as people write it: from the playbook's folder where it lies below.
+    pub(super) fn shown(&self, file: &Path) -> String {
+        file.strip_prefix(self.base()).unwrap_or(file).display().to_string()
+    }
+
+    /// Files that lead to each other, for a message; from the first that comes again where one does.
+    pub fn chain<'a>(&self, files: impl Iterator<Item = &'a Path>) -> String {
+        let files: Vec<&Path> = files.collect();
+        let again = files.last().and_then(|last| files.iter().position(|file| file == last)).unwrap_or(0);
+        files.iter().skip(again).map(|file| self.shown(file)).collect::<Vec<_>>().join(" -> ")
+    }
+
+    /// The steps of a file; `at` is where it is named.
+    pub(super) fn task_file(
+        &self,
+        file: &Path,
+        role: Option<&Arc<Role>>,
+        at: Option<&Origin>,
+        reading: &mut Reading,
+    ) -> Vec<Step> {
         if reading.stack.iter().any(|known| known == file) || reading.stack.len() >= MAX_IMPORTS {
-            reading.errors.push(Diagnostic::error(None, format!("{} imports itself", file.display())));
+            let message = format!("{} imports itself", self.shown(file));
+            let chain = self.chain(reading.stack.iter().map(PathBuf::as_path).chain([file]));
+            reading.errors.push(Diagnostic::error(at.cloned(), message).help(format!("the chain is {chain}")));
             return Vec::new();
         }
         let node = match yaml::parse_file(file) {
@@ -132,6 +155,7 @@ impl Reader {
     fn block(&self, node: &Node, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Block {
         let mut block = empty_block(node.origin.clone());
         let NodeData::Map(pairs) = &node.data else { return block };
+        let mut notify = Vec::new();
         for (key, value) in pairs {
             let name = match task::key_text(key) {
                 Ok(name) => name,
@@ -145,7 +169,7 @@ impl Reader {
                 "block" => block.body = self.steps(value, file, role, reading),
                 "rescue" => block.rescue = self.steps(value, file, role, reading),
                 "always" => block.always = self.steps(value, file, role, reading),
-                "notify" => {}
+                "notify" => notify = keywords::list(value),
                 _ => match block.keywords.take(&name, value) {
                     Ok(true) => {}
                     Ok(false) => {
@@ -154,6 +178,11 @@ impl Reader {
                     Err(error) => reading.errors.push(error),
                 },
             }
+        }
+        if !notify.is_empty() {
+            [&mut block.body, &mut block.rescue, &mut block.always]
+                .into_iter()
+                .for_each(|part| hand_down(part, &notify));
         }
         block
     }
@@ -169,7 +198,7 @@ impl Reader {
             reading.errors.push(Diagnostic::error(Some(name.origin.clone()), message));
             return None;
         };
-        let body = self.task_file(&path, role, reading);
+        let body = self.task_file(&path, role, Some(&name.origin), reading);
         Some(Step::Block(Arc::new(Block { name: None, keywords: task.keywords, body, ..empty_block(task.origin) })))
     }
 
@@ -209,9 +238,18 @@ impl Reader {
             names.extend(role.parents.iter().cloned());
             names
         });
-        if parents.len() >= MAX_IMPORTS || parents.iter().filter(|parent| **parent == name).count() > 1 {
-            let message = format!("role `{name}` depends on itself");
-            reading.errors.push(Diagnostic::error(Some(wanted.name.origin.clone()), message));
+        if reading.too_deep {
+            return None;
+        }
+        // A role may include other files of itself; one that depends on itself never comes to an end.
+        let again = wanted.once && parents.iter().filter(|parent| **parent == name).count() > 1;
+        if again || parents.len() >= MAX_IMPORTS {
+            reading.too_deep = true;
+            let loops = parents.iter().position(|parent| *parent == name).map_or(parents.len(), |at| at + 1);
+            let mut chain: Vec<&str> = parents.iter().take(loops).rev().map(String::as_str).collect();
+            chain.push(&name);
+            let error = Diagnostic::error(Some(wanted.name.origin.clone()), format!("role `{name}` depends on itself"));
+            reading.errors.push(error.help(format!("the chain is {}", chain.join(" -> "))));
             return None;
         }
         let loaded = role::folder(self, &name, wanted.near, &wanted.name.origin)
@@ -239,20 +277,25 @@ impl Reader {
     /// The tasks of a role; its handlers go to `reading`.
     fn role_files(&self, role: &Arc<Role>, wanted: &RoleUse<'_>, reading: &mut Reading) -> Vec<Step> {
         if let Some(file) = role::file(&role.path, "handlers", &wanted.parts.handlers) {
-            let handlers = self.task_file(&file, Some(role), reading);
+            let handlers = self.task_file(&file, Some(role), Some(&wanted.name.origin), reading);
             let keywords = wanted.keywords.clone();
             let block = Block { keywords, body: handlers, ..empty_block(wanted.name.origin.clone()) };
             reading.handlers.push(Step::Block(Arc::new(block)));
         }
+        let mut steps = Vec::new();
+        match argument_specs::task(role, &wanted.parts.tasks) {
+            Ok(task) => steps.extend(task),
+            Err(error) => reading.errors.push(error),
+        }
         match role::file(&role.path, "tasks", &wanted.parts.tasks) {
-            Some(file) => self.task_file(&file, Some(role), reading),
+            Some(file) => steps.extend(self.task_file(&file, Some(role), Some(&wanted.name.origin), reading)),
             None if wanted.parts.tasks != "main" => {
                 let message = format!("role `{}` has no tasks/{}", role.name, wanted.parts.tasks);
                 reading.errors.push(Diagnostic::error(Some(wanted.name.origin.clone()), message));
-                Vec::new()
             }
-            None => Vec::new(),
+            None => {}
         }
+        steps
     }
 
     fn import_name(&self, written: &Written, vars: &[Arc<ValueMap>], reading: &mut Reading) -> Option<String> {
@@ -314,6 +357,22 @@ pub struct RoleUse<'a> {
     pub near: &'a Path,
     /// The role that names it.
     pub parent: Option<&'a Arc<Role>>,
+}
+
+/// `notify:` of a block holds for the tasks in it that have none of their own.
+fn hand_down(steps: &mut [Step], notify: &[Written]) {
+    for step in steps {
+        match step {
+            Step::Task(task) if task.notify.is_empty() => Arc::make_mut(task).notify = notify.to_vec(),
+            Step::Task(_) => {}
+            Step::Block(block) => {
+                let block = Arc::make_mut(block);
+                for part in [&mut block.body, &mut block.rescue, &mut block.always] {
+                    hand_down(part, notify);
+                }
+            }
+        }
+    }
 }
 
 /// Whether a mapping is a block and not a task.

@@ -84,6 +84,8 @@ struct Draft<'n> {
     retries: Option<Written>,
     delay: Option<Written>,
     revert: Option<Written>,
+    apart: Option<Written>,
+    poll: Option<Written>,
 }
 
 impl<'n> Draft<'n> {
@@ -109,8 +111,8 @@ impl<'n> Draft<'n> {
             "retries" => self.retries = Some(written(value)),
             "delay" => self.delay = Some(written(value)),
             "revert" => self.revert = Some(written(value)),
-            // Every task already runs beside those of the other hosts; its result is simply awaited.
-            "async" | "poll" => {}
+            "async" => self.apart = Some(written(value)),
+            "poll" => self.poll = Some(written(value)),
             _ => match name.strip_prefix("with_") {
                 Some(lookup) => self.take_loop(Some(lookup.to_owned()), key, value)?,
                 None => self.modules.push((name.to_owned(), key, value)),
@@ -160,6 +162,8 @@ impl<'n> Draft<'n> {
             retries: self.retries,
             delay: self.delay,
             revert: self.revert,
+            apart: self.apart,
+            poll: self.poll,
             role: role.cloned(),
             file: file.to_path_buf(),
             import,

@@ -62,6 +62,10 @@ pub struct Play {
     pub force_handlers: Option<Written>,
     /// `vars_files:`; an inner list means the first that exists.
     pub vars_files: Vec<Written>,
+    /// `vars_prompt:`.
+    pub prompts: Vec<Prompt>,
+    /// `fact_path:`, where hosts keep facts of their own.
+    pub fact_path: Option<Written>,
     /// `pre_tasks:`.
     pub pre_tasks: Vec<Step>,
     /// `roles:`, each a block.
@@ -74,6 +78,27 @@ pub struct Play {
     pub handlers: Vec<Step>,
     /// Every role known when the playbook was read (`roles:`, `import_role`, dependencies), in that order.
     pub known_roles: Vec<Arc<Role>>,
+}
+
+/// A variable that a person is asked for (`vars_prompt:`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    /// The variable.
+    pub name: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// What is asked.
+    pub question: Option<String>,
+    /// Its value when nothing is typed.
+    pub default: Option<Value>,
+    /// What is typed is not shown.
+    pub private: bool,
+    /// It is asked for twice.
+    pub confirm: bool,
+    /// Scheme of the hash that takes its place.
+    pub encrypt: Option<String>,
+    /// Salt of that hash.
+    pub salt: Option<String>,
 }
 
 /// A task, or tasks that belong together.
@@ -139,6 +164,10 @@ pub struct Task {
     pub delay: Option<Written>,
     /// `revert:`.
     pub revert: Option<Written>,
+    /// `async:` in seconds.
+    pub apart: Option<Written>,
+    /// `poll:` in seconds.
+    pub poll: Option<Written>,
     /// The role it stands in.
     pub role: Option<Arc<Role>>,
     /// The file it stands in.

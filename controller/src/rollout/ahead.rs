@@ -22,6 +22,7 @@ fn is_plain(task: &PlannedTask) -> bool {
     task.entry.side == Side::Agent
         && task.task.looped.is_none()
         && task.task.until.is_none()
+        && task.task.apart.is_none()
         && task.task.failed_when.is_none()
         && keywords.ignore_errors.is_none()
         && keywords.ignore_unreachable.is_none()

@@ -1,7 +1,7 @@
 //! Which hosts a play takes, in which order, in which batches.
 
 use super::run::{Run, text};
-use crate::plan::PlannedPlay;
+use crate::plan::{PlannedPlay, percentage};
 use crate::playbook::{Play, Written};
 use crate::template::{Place, Scope};
 use crate::yaml::{Diagnostic, Value};
@@ -12,6 +12,7 @@ fn scope(run: &Run, play: &Play) -> (Scope, Place) {
     for layer in &play.keywords.vars {
         scope.push(Arc::clone(layer));
     }
+    scope.push(run.prompted());
     scope.push(Arc::clone(&run.options.extra));
     (scope, Place { search: vec![run.base.clone()], base: Some(run.base.clone()) })
 }
@@ -114,7 +115,8 @@ fn size(value: &Value, hosts: usize, written: &Written) -> Result<usize, Diagnos
             }
             Ok(((hosts as f64 * share / 100.0) as usize).max(1))
         }
-        None => words.parse().map_err(|_| wrong()),
+        // Nothing and less mean all, as in Ansible.
+        None => words.parse().map(|count: i64| usize::try_from(count).unwrap_or(0)).map_err(|_| wrong()),
     }
 }
 
@@ -123,11 +125,16 @@ pub fn is_over(limit: f64, lost: usize, hosts: usize) -> bool {
     lost as f64 * 100.0 > limit * hosts.max(1) as f64
 }
 
-/// `max_fail_percentage`, if the play has one that can be read.
-pub fn max_fail(run: &Run, play: &Play) -> Option<f64> {
-    let written = play.max_fail_percentage.as_ref()?;
-    let value = render(run, play, written).ok()?;
-    text(&value).trim().trim_end_matches('%').parse().ok()
+/// `max_fail_percentage`, if the play has one. One that cannot be read is an error: it must never mean "no limit".
+pub fn max_fail(run: &Run, play: &Play) -> Result<Option<f64>, Diagnostic> {
+    let Some(written) = &play.max_fail_percentage else { return Ok(None) };
+    let value = render(run, play, written)?;
+    if value == Value::Null {
+        return Ok(None);
+    }
+    let words = text(&value);
+    let wrong = || Diagnostic::error(Some(written.origin.clone()), format!("`{words}` is no percentage"));
+    percentage(&words).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

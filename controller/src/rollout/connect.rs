@@ -1,14 +1,14 @@
 //! Connections of a host, and who works there.
 
+use super::errand::Errand;
 use super::host::HostRun;
 use super::memory::Connection;
 use super::outcome::Outcome;
 use super::run::{Run, text};
 use super::{flags, scope};
 use crate::event::Event;
-use crate::plan::PlannedTask;
 use crate::playbook::{Keywords, Written};
-use crate::session::{self, Notice, Session, SessionError, Target};
+use crate::session::{self, ConnectionKind, Notice, Session, SessionError, Target};
 use crate::template::{Place, Scope};
 use crate::yaml::Value;
 use luthier_protocol::message::{ControllerHello, StartChild, Stream};
@@ -19,10 +19,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Why a task cannot be sent.
+#[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The host cannot be reached.
+    #[error("{0}")]
     Session(SessionError),
     /// What the playbook says of it makes no sense.
+    #[error("{0}")]
     Input(String),
 }
 
@@ -37,21 +40,14 @@ impl ConnectError {
     }
 }
 
-/// The session of a host for a task, opened if need be, and the identity that carries the task out.
-pub async fn session(
-    walker: &HostRun,
-    task: &PlannedTask,
-    host: &str,
-    delegated: bool,
-    scope: &Scope,
-    place: &Place,
-) -> Result<(Session, Option<Identity>), ConnectError> {
+/// The session of an errand's host, opened if need be, and the identity that works there.
+pub async fn session_for(walker: &HostRun, errand: &Errand<'_>) -> Result<(Session, Option<Identity>), ConnectError> {
     let run = &walker.run;
-    // A delegated task connects as its delegate's variables say, but is who the task says.
-    let own = if delegated { scope::host(run, host) } else { scope.clone() };
-    let keywords = (!delegated).then_some(&task.keywords);
-    let target = target(run, keywords, &own, place, host)?;
-    let key = format!("{:?} {:?} {:?}", target.connection, target.user, target.port);
+    let Errand { task, host, scope, place, .. } = errand;
+    let (own, mut target) = own_target(run, errand)?;
+    target.connect_timeout = errand.connect.or(target.connect_timeout);
+    let way = (target.connection, &target.user, &target.address, target.port, &target.ssh_args.settings);
+    let key = format!("{way:?}");
     let memory = run.memory(host);
     let mut connections = memory.connections.lock().await;
     if !connections.contains_key(&key) {
@@ -71,6 +67,19 @@ pub async fn session(
     }
     memory.note(&target, identity.as_ref());
     Ok((connection.session.clone(), identity))
+}
+
+/// A delegated task connects as its delegate's variables say, but is who the task says.
+fn own_target(run: &Arc<Run>, errand: &Errand<'_>) -> Result<(Scope, Target), ConnectError> {
+    let own = if errand.delegated { scope::host(run, &errand.host) } else { errand.scope.clone() };
+    let keywords = (!errand.delegated).then_some(&errand.task.keywords);
+    let target = target(run, keywords, &own, errand.place, &errand.host)?;
+    Ok((own, target))
+}
+
+/// How the host of an errand is reached.
+pub fn kind(walker: &HostRun, errand: &Errand<'_>) -> Result<ConnectionKind, ConnectError> {
+    Ok(own_target(&walker.run, errand)?.1.connection)
 }
 
 /// Where and how a host is reached, from its variables and the keywords that hold.
@@ -202,22 +211,37 @@ pub fn escalate(
     }
     let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
     let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
-    let program = variable(&["ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
-    let flags = variable(&["ansible_become_flags"])?.or(keyword(&keywords.become_flags)?).map(|value| text(&value));
-    let password =
-        variable(&["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password"])?;
+    // Each method has names of its own for the same variables, too.
+    let own_name = |name: &str| format!("ansible_{method}_{name}");
+    let program = variable(&["ansible_become_exe", &own_name("exe")])?.or(keyword(&keywords.become_exe)?);
+    let flags = variable(&["ansible_become_flags", &own_name("flags")])?.or(keyword(&keywords.become_flags)?);
+    let flags = flags.map(|value| text(&value)).or_else(|| options.flags.clone()).unwrap_or_default();
+    let flags = shlex::split(&flags)
+        .ok_or_else(|| ConnectError::Input(format!("become_flags: a quote is not closed in `{flags}`")))?;
+    let names = ["ansible_become_password", "ansible_become_pass", &own_name("pass"), &own_name("password")];
+    let password = variable(&names)?;
     Ok(Some(StartChild {
         identity: Identity { user, method: method.clone() },
         password: password.map(|value| text(&value)).or_else(|| options.password.clone()),
-        flags: flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
-        program: choose(program, &None, &method),
+        flags,
+        program: choose(program, &options.program, &method),
         agent_path: target.agent_path.clone(),
     }))
 }
 
-/// Forget the connections of this host: one was lost.
-pub async fn forget(walker: &HostRun) {
-    walker.memory.connections.lock().await.clear();
+/// Forget the connections of a host: one was lost.
+pub async fn forget_host(run: &Run, host: &str) {
+    run.memory(host).connections.lock().await.clear();
+}
+
+/// Close the connections of a host; later tasks open new ones.
+pub async fn close_host(run: &Run, host: &str) {
+    let connections = std::mem::take(&mut *run.memory(host).connections.lock().await);
+    for (_, connection) in connections {
+        if let Err(error) = connection.session.close().await {
+            tracing::debug!("closing: {error}");
+        }
+    }
 }
 
 /// Close every connection of the run.
@@ -235,4 +259,5 @@ pub async fn close_all(run: &Run) {
             tracing::debug!("closing: {error}");
         }
     }
+    run.sessions.close().await;
 }

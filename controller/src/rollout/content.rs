@@ -10,7 +10,7 @@ use crate::template::{FileOptions, Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
 use luthier_protocol::{Map, Value as Json};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// The requests of a task: one, or one a file where a folder is copied.
 pub fn prepare(
@@ -24,6 +24,7 @@ pub fn prepare(
     match module.as_str() {
         "template" => template(walker, module, params, scope, place).map(|draft| vec![draft]),
         "copy" => copy(module, params, place),
+        "script" => script(walker, module, params, place).map(|draft| vec![draft]),
         _ => Ok(vec![Draft { module, params, content: None, extra: Map::new() }]),
     }
 }
@@ -93,6 +94,22 @@ fn about_file(scope: &Scope, path: &Path, name: &str, dest: &str) -> Scope {
     put("template_destpath", dest);
     put("template_host", std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim());
     scope.with(Arc::new(map))
+}
+
+/// The file that the first word names, decrypted where it is vaulted.
+fn script(walker: &HostRun, module: String, params: Map, place: &Place) -> Result<Draft, String> {
+    let line = text(&params, "cmd").or_else(|| text(&params, "_raw_params")).unwrap_or_default();
+    let words = shlex::split(line).ok_or_else(|| format!("the quotes in `{line}` do not match"))?;
+    let name = words.first().ok_or("script needs the name of a file")?;
+    let path = find(name, "files", place)?;
+    let decrypt = params.get("decrypt").and_then(Json::as_bool).unwrap_or(true);
+    let inventory = walker.run.inventory.read().unwrap_or_else(PoisonError::into_inner);
+    let plain = decrypt.then(|| inventory.read_vaulted(&path)).transpose().map_err(|error| error.to_string())?;
+    let content = match plain.flatten() {
+        Some(plain) => ContentSource::Bytes(plain.into()),
+        None => ContentSource::File(path),
+    };
+    Ok(Draft { module, params, content: Some(content), extra: Map::new() })
 }
 
 fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, String> {

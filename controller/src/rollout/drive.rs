@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct RunEnd {
     /// Counts by host.
     pub recap: BTreeMap<String, Recap>,
+    /// The counts that decide the exit code: without failures that were cleared.
+    pub judged: BTreeMap<String, Recap>,
     /// It was interrupted.
     pub interrupted: bool,
     /// A handler that does not exist was notified, or a host's list ended abnormally.
@@ -42,6 +44,7 @@ pub async fn carry_out(run: &Arc<Run>, plays: Vec<PlannedPlay>) -> RunEnd {
     }
     connect::close_all(run).await;
     end.recap = run.recap();
+    end.judged = run.judged();
     end.interrupted = run.is_stopping();
     end.failed_otherwise = run.has_failed_otherwise();
     end

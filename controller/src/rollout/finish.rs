@@ -3,7 +3,7 @@
 use super::host::{Flow, HostRun, Shared};
 use super::outcome::{self, Outcome};
 use super::start::{Progress, Started};
-use super::{looping, remote, run::text, verdict};
+use super::{flags, looping, remote, run::text, verdict};
 use crate::event::{Event, EventStatus, TaskEvent};
 use crate::plan::PlannedTask;
 use crate::template::{Place, Scope};
@@ -14,10 +14,17 @@ use std::sync::Arc;
 impl HostRun {
     /// Await a started task and take its consequences.
     pub async fn finish(&mut self, started: Started) -> Flow {
-        self.conclude(started).await.0
+        let fatal = started.fatal;
+        let (flow, _) = self.conclude(started).await;
+        self.stand_after(flow, fatal).await
     }
 
-    /// Like [`HostRun::finish`], and hand out what became of the items.
+    /// Under `any_errors_fatal` wait for the others. Whoever waits here must hold nothing that they need.
+    pub async fn stand_after(&mut self, flow: Flow, fatal: bool) -> Flow {
+        if fatal && flow == Flow::Next { self.stand_together().await } else { flow }
+    }
+
+    /// Like [`HostRun::finish`] without waiting for the others, and hand out what became of the items.
     pub async fn conclude(&mut self, started: Started) -> (Flow, Vec<Outcome>) {
         let place = self.run.place(&started.task.task);
         let mut outcomes = Vec::with_capacity(started.items.len());
@@ -37,22 +44,28 @@ impl HostRun {
         }
         let telling = Telling { name, looped, no_log, ignore_errors, ignore_unreachable, fatal, diff, delegate };
         let flow = self.conclude_outcomes(&task, &outcomes, &telling, last_scope.unwrap_or_default(), &place).await;
-        let flow = if fatal && flow == Flow::Next { self.stand_together().await } else { flow };
         (flow, outcomes)
     }
 
     /// Take the result of a `run_once` task that another host carried out.
-    pub fn adopt(&mut self, task: &Arc<PlannedTask>, shared: &Shared) -> Flow {
+    pub fn adopt(&mut self, task: &Arc<PlannedTask>, shared: &Shared, scope: &Scope, place: &Place) -> Flow {
         let whole = whole(task, shared);
         self.register(task, &whole);
-        // A failure of the one is a failure of all; it was told once.
-        match whole.status {
-            EventStatus::Failed | EventStatus::Unreachable if task.keywords.ignore_errors.is_none() => {
-                self.batch.lose(&self.host);
-                Flow::Failed
-            }
-            _ => Flow::Next,
+        let keywords = &task.keywords;
+        let is_taken = match whole.status {
+            EventStatus::Failed => flags::truth(self, &keywords.ignore_errors, scope, place).unwrap_or(false),
+            EventStatus::Unreachable => flags::truth(self, &keywords.ignore_unreachable, scope, place).unwrap_or(false),
+            _ => true,
+        };
+        if is_taken {
+            return Flow::Next;
         }
+        // A failure of the one is a failure of all; it was told once.
+        self.dragged = true;
+        if self.rescues == 0 {
+            self.batch.lose(&self.host);
+        }
+        Flow::Failed
     }
 
     async fn conclude_outcomes(
@@ -79,7 +92,7 @@ impl HostRun {
             EventStatus::Unreachable if telling.ignore_unreachable => Flow::Next,
             EventStatus::Unreachable => {
                 self.batch.lose_contact(&self.host);
-                self.fail_all_if(telling.fatal);
+                self.fail_all_if(telling.fatal, true);
                 Flow::Unreachable
             }
             EventStatus::Failed if !telling.ignore_errors => {
@@ -96,13 +109,13 @@ impl HostRun {
         if self.rescues == 0 {
             self.batch.lose(&self.host);
         }
-        self.fail_all_if(telling.fatal);
+        self.fail_all_if(telling.fatal, false);
     }
 
     /// `any_errors_fatal`: this failure is everybody's.
-    fn fail_all_if(&mut self, fatal: bool) {
+    fn fail_all_if(&mut self, fatal: bool, is_contact: bool) {
         if fatal {
-            self.batch.fail_all(&self.position);
+            self.batch.fail_all(&self.position, is_contact);
             self.fatal = self.batch.fatal();
         }
     }
@@ -128,7 +141,7 @@ impl HostRun {
         }
     }
 
-    fn tell(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling, item: Option<&Value>) {
+    pub fn tell(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling, item: Option<&Value>) {
         let ignored = match outcome.status {
             EventStatus::Failed => telling.ignore_errors,
             EventStatus::Unreachable => telling.ignore_unreachable,
@@ -160,7 +173,7 @@ impl HostRun {
     }
 
     /// Notify the handlers a changed task names.
-    fn notify_all(&mut self, task: &PlannedTask, scope: &Scope, place: &Place) {
+    pub fn notify_all(&mut self, task: &PlannedTask, scope: &Scope, place: &Place) {
         for written in &task.task.notify {
             let topics = match self.run.engine.render(&written.value, scope, place) {
                 Ok(Value::List(items)) => items.iter().map(text).collect(),
@@ -194,15 +207,24 @@ fn handler_name(run: &super::run::Run, handler: &PlannedTask, scope: &Scope, pla
 }
 
 /// How a task's results are told.
-struct Telling {
-    name: String,
-    looped: bool,
-    no_log: bool,
-    ignore_errors: bool,
-    ignore_unreachable: bool,
-    fatal: bool,
-    diff: bool,
-    delegate: Option<String>,
+#[derive(Default)]
+pub struct Telling {
+    /// The task's name.
+    pub name: String,
+    /// It has a loop.
+    pub looped: bool,
+    /// Nothing of it may be shown.
+    pub no_log: bool,
+    /// A failure is none.
+    pub ignore_errors: bool,
+    /// Losing the host is no end.
+    pub ignore_unreachable: bool,
+    /// A failure is every host's.
+    pub fatal: bool,
+    /// Show its differences.
+    pub diff: bool,
+    /// Host it was carried out on, where that is another.
+    pub delegate: Option<String>,
 }
 
 /// The result of the whole task.

@@ -1,9 +1,10 @@
 //! Keywords that are truth values, written plainly or as templates.
 
 use super::host::HostRun;
+use crate::plan::PlannedTask;
 use crate::playbook::Written;
+pub use crate::playbook::as_flag as of;
 use crate::template::{Place, Scope};
-use crate::yaml::Value;
 
 /// The truth of a keyword; false when it is not there. Errors speak for people.
 pub fn truth(walker: &HostRun, written: &Option<Written>, scope: &Scope, place: &Place) -> Result<bool, String> {
@@ -12,17 +13,10 @@ pub fn truth(walker: &HostRun, written: &Option<Written>, scope: &Scope, place: 
     of(&value).ok_or_else(|| format!("{}: expected yes or no, found {}", written.origin, value.to_json()))
 }
 
-/// A value as a truth value, as Ansible converts keywords.
-pub fn of(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(value) => Some(*value),
-        Value::Null => Some(false),
-        Value::Int(number) => Some(*number != 0),
-        Value::Str(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "yes" | "true" | "on" | "y" | "t" | "1" => Some(true),
-            "no" | "false" | "off" | "n" | "f" | "0" | "" => Some(false),
-            _ => None,
-        },
-        _ => None,
+/// Whether a task only tells what it would do.
+pub fn check(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<bool, String> {
+    match &task.keywords.check_mode {
+        Some(_) => truth(walker, &task.keywords.check_mode, scope, place),
+        None => Ok(walker.run.options.check),
     }
 }

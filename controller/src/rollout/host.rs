@@ -7,6 +7,7 @@ use super::outcome::Outcome;
 use super::play::Batch;
 use super::run::Run;
 use super::start::Started;
+use crate::event::Event;
 use crate::plan::{PlannedBlock, PlannedStep, PlannedTask};
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
@@ -63,8 +64,6 @@ pub struct HostRun {
     pub dragged: bool,
     /// `--start-at-task` has not been reached.
     pub waiting_for_start: bool,
-    /// Host whose variables `set_fact` sets, where that is another (`delegate_facts`).
-    pub fact_target: Option<String>,
     /// This host speaks for all at this step.
     pub leader: bool,
 }
@@ -92,13 +91,19 @@ impl HostRun {
             fatal: 0,
             dragged: false,
             waiting_for_start,
-            fact_target: None,
             leader: false,
         }
     }
 
     /// The whole play.
     pub async fn walk(mut self) {
+        let run = Arc::clone(&self.run);
+        // Hosts that wait for each other take turns at each task; one that goes its own way is worked on to its end.
+        let _working = match &self.batch.lockstep {
+            Some(_) => None,
+            // Nobody closes the semaphore.
+            None => run.permits.acquire().await.ok(),
+        };
         let flow = self.sections().await;
         if flow != Flow::Next {
             self.batch.end(&self.host);
@@ -106,11 +111,19 @@ impl HostRun {
         match flow {
             Flow::Failed => self.batch.lose(&self.host),
             Flow::Unreachable => self.batch.lose_contact(&self.host),
-            Flow::Next | Flow::End | Flow::EndRole => {}
+            Flow::End if self.is_cut_short() => {}
+            Flow::Next | Flow::End | Flow::EndRole => {
+                self.run.emit(Event::HostDone { play: self.batch.name.clone(), host: self.host.clone() });
+            }
         }
         if let Some(lockstep) = &self.batch.lockstep {
             lockstep.leave(self.index, &self.position);
         }
+    }
+
+    /// Whether the list ended because others failed or the run was interrupted, not because the play said so.
+    fn is_cut_short(&self) -> bool {
+        self.run.is_stopping() || self.batch.is_over(&self.run)
     }
 
     async fn sections(&mut self) -> Flow {
@@ -124,7 +137,9 @@ impl HostRun {
             flow = self.steps(&section.steps, &base).await;
             flow = self.drain().await.then(flow);
             let forced = self.run.options.force_handlers || self.forces_handlers();
-            if flow == Flow::Next || (flow == Flow::Failed && forced) {
+            // As in Ansible handlers at a section's end are tagged `always`.
+            let selected = self.run.planner.selects(&BTreeSet::from(["always".to_owned()]));
+            if selected && (flow == Flow::Next || (flow == Flow::Failed && forced)) {
                 let handlers = self.flush(&[number as u32 + 1, u32::MAX]).await;
                 flow = flow.then_worse(handlers);
             }
@@ -133,8 +148,8 @@ impl HostRun {
     }
 
     fn forces_handlers(&self) -> bool {
-        let play = &self.batch.planned.play;
-        play.force_handlers.as_ref().is_some_and(|flag| flag.value == crate::yaml::Value::Bool(true))
+        let play = Arc::clone(&self.batch.planned.play);
+        play.force_handlers.is_some() && self.play_flag(&play.force_handlers).unwrap_or(false)
     }
 
     /// Steps of one list, in order.
@@ -267,6 +282,11 @@ impl HostRun {
             self.leader = lockstep.reach(self.index, &self.position, &position).await;
         }
         self.position = position;
+        self.look_around()
+    }
+
+    /// Whether what happened to others ends this host's list here.
+    pub fn look_around(&mut self) -> Flow {
         let verdict = self.batch.verdict(&self.run, &self.position);
         if self.run.is_stopping() || verdict.is_halted || (verdict.is_over && self.recovering == 0) {
             return Flow::End;

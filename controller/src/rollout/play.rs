@@ -3,7 +3,7 @@
 use super::host::{HostRun, is_named};
 use super::lockstep::{Lockstep, Position};
 use super::run::{Run, text};
-use super::{batches, scope, vars_files};
+use super::{batches, prompts, scope, vars_files};
 use crate::event::Event;
 use crate::plan::{PlannedPlay, PlannedTask};
 use crate::playbook::{Role, Strategy};
@@ -41,13 +41,19 @@ pub struct Batch {
     pub halted: AtomicBool,
     /// No further batch starts either (`meta: end_play`).
     pub ended: AtomicBool,
+    /// The errors of all hosts were cleared (`meta: clear_host_errors`).
+    pub cleared: AtomicBool,
     /// Hosts that failed or cannot be reached.
     lost: Mutex<Lost>,
     /// Hosts whose list has ended before the play's end, for whatever reason.
     gone: Mutex<HashSet<String>>,
     /// Hosts that earlier plays lost: they count towards `max_fail_percentage`.
     lost_before: usize,
+    /// `max_fail_percentage`.
+    max_fail: Option<f64>,
     fatal: Mutex<HashSet<Position>>,
+    /// One of those failures was a task's, not a lost host.
+    failed_fatally: AtomicBool,
     verdict: Mutex<Option<(Position, Verdict)>>,
     announced: Mutex<HashSet<Position>>,
     claimed: Mutex<HashSet<Position>>,
@@ -55,6 +61,7 @@ pub struct Batch {
     handlers: Mutex<Arc<Vec<Arc<PlannedTask>>>>,
     throttles: Mutex<HashMap<Position, Arc<tokio::sync::Semaphore>>>,
     file_variables: HashMap<String, Arc<ValueMap>>,
+    magic: Mutex<Option<Arc<ValueMap>>>,
 }
 
 /// What holds for every host that takes a step, decided by the first who takes it.
@@ -100,6 +107,8 @@ impl Batch {
     pub fn add_role(&self, role: &Arc<Role>) {
         let mut roles = guard(&self.roles);
         Arc::make_mut(&mut roles).push(Arc::clone(role));
+        drop(roles);
+        self.forget_magic();
     }
 
     /// Handlers in the order they run.
@@ -129,6 +138,18 @@ impl Batch {
     /// A host's list ended before the play's end.
     pub fn end(&self, host: &str) {
         guard(&self.gone).insert(host.to_owned());
+        self.forget_magic();
+    }
+
+    /// Variables that tell of the batch as a whole: made anew after hosts or roles have come or gone.
+    pub fn magic(&self, make: impl FnOnce() -> ValueMap) -> Arc<ValueMap> {
+        // Held while they are made, so that whoever changes the batch meanwhile forgets them after that.
+        Arc::clone(guard(&self.magic).get_or_insert_with(|| Arc::new(make())))
+    }
+
+    /// Called after every change of what [`Batch::magic`] tells.
+    fn forget_magic(&self) {
+        *guard(&self.magic) = None;
     }
 
     /// A host failed.
@@ -137,15 +158,21 @@ impl Batch {
         if !lost.unreachable.contains(host) {
             lost.failed.insert(host.to_owned());
         }
+        drop(lost);
+        self.forget_magic();
     }
 
     /// A host cannot be reached.
     pub fn lose_contact(&self, host: &str) {
         guard(&self.lost).unreachable.insert(host.to_owned());
+        self.forget_magic();
     }
 
     /// A failure under `any_errors_fatal`: it is everybody's. Several hosts failing at one step are one failure.
-    pub fn fail_all(&self, position: &Position) {
+    pub fn fail_all(&self, position: &Position, is_contact: bool) {
+        if !is_contact {
+            self.failed_fatally.store(true, Ordering::SeqCst);
+        }
         guard(&self.fatal).insert(position.clone());
     }
 
@@ -159,6 +186,8 @@ impl Batch {
         let mut lost = guard(&self.lost);
         lost.failed.remove(host);
         lost.unreachable.remove(host);
+        drop(lost);
+        self.forget_magic();
     }
 
     /// Hosts of this batch that failed or were lost.
@@ -205,11 +234,23 @@ impl Batch {
         verdict
     }
 
+    /// Whether so many hosts of this batch are lost that no further one begins.
+    fn ends_the_run(&self, run: &Run) -> bool {
+        let lost = self.lost();
+        let by_contact_only = !self.failed_fatally.load(Ordering::SeqCst) && !guard(&self.lost).unreachable.is_empty();
+        if self.fatal() > 0 && by_contact_only && !run.options.unreachable_counts {
+            // Ansible's way: a host that cannot be reached ends its own batch under `any_errors_fatal`, and no other.
+            return self.is_over(run);
+        }
+        let is_whole = self.hosts.iter().all(|host| lost.contains(host));
+        is_whole || (self.fatal() > 0 && !lost.is_empty()) || self.is_over(run)
+    }
+
     /// Whether more hosts failed than `max_fail_percentage` allows.
-    fn is_over(&self, run: &Run) -> bool {
+    pub fn is_over(&self, run: &Run) -> bool {
         let lost = guard(&self.lost).counted(run.options.unreachable_counts);
-        let limit = (lost > 0).then(|| batches::max_fail(run, &self.planned.play)).flatten();
-        limit.is_some_and(|limit| batches::is_over(limit, lost + self.lost_before, self.hosts.len()))
+        lost > 0
+            && self.max_fail.is_some_and(|limit| batches::is_over(limit, lost + self.lost_before, self.hosts.len()))
     }
 }
 
@@ -219,11 +260,21 @@ pub async fn play(
     planned: &Arc<PlannedPlay>,
     failed: &mut HashSet<String>,
 ) -> Result<PlayEnd, Diagnostic> {
-    let hosts = batches::hosts(run, planned)?;
+    if let Some(Ok(folder)) = planned.play.file.parent().map(|folder| std::path::absolute(folder.join(""))) {
+        run.go_beside(&folder).map_err(first)?;
+    }
+    prompts::ask(run, &planned.play).await?;
+    let matched = batches::hosts(run, planned)?;
     let name = name(run, planned);
-    let hosts: Vec<String> = hosts.into_iter().filter(|host| !failed.contains(host)).collect();
-    run.emit(Event::PlayStarted { play: name.clone(), hosts: hosts.clone() });
+    let is_over = |host: &String| run.options.earlier.as_ref().is_some_and(|earlier| earlier.is_over(&name, host));
+    let chosen = matched.len();
+    let left = matched.iter().filter(|host| !is_over(host) && !failed.contains(*host));
+    let hosts: Vec<String> = left.cloned().collect();
     if hosts.is_empty() {
+        run.emit(Event::PlayStarted { play: name.clone(), hosts });
+        if run.options.earlier.is_some() && chosen > 0 {
+            return Ok(PlayEnd::Next);
+        }
         let every = run.memories().len();
         if failed.is_empty() || every == 0 {
             run.warn(None, format!("play `{name}` has no hosts"));
@@ -232,24 +283,24 @@ pub async fn play(
     }
     let is_before_start = run.is_before_start();
     if is_before_start && !has_start(run, planned) {
+        run.emit(Event::PlayStarted { play: name, hosts });
         return Ok(PlayEnd::Next);
     }
-    let mut first = true;
+    let max_fail = batches::max_fail(run, &planned.play)?;
     for part in batches::split(run, &planned.play, &hosts)? {
         if run.is_stopping() {
             return Ok(PlayEnd::Stop);
         }
-        if !first {
-            run.emit(Event::PlayStarted { play: name.clone(), hosts: part.clone() });
-        }
-        first = false;
+        run.emit(Event::PlayStarted { play: name.clone(), hosts: part.clone() });
         let mut batch = batch(run, planned, &name, part, &hosts)?;
         batch.lost_before = failed.len();
+        batch.max_fail = max_fail;
         let batch = carry_out(run, batch).await;
-        let lost = batch.lost();
-        failed.extend(lost.iter().cloned());
-        let whole_batch = batch.hosts.iter().all(|host| lost.contains(host));
-        if whole_batch || (batch.fatal() > 0 && !lost.is_empty()) || batch.is_over(run) {
+        if batch.cleared.load(Ordering::SeqCst) {
+            failed.retain(|host| !matched.contains(host));
+        }
+        failed.extend(batch.lost());
+        if batch.ends_the_run(run) {
             return Ok(PlayEnd::Stop);
         }
         if batch.ended.load(Ordering::SeqCst) {
@@ -260,6 +311,11 @@ pub async fn play(
         run.mark_started();
     }
     Ok(PlayEnd::Next)
+}
+
+/// The first of several errors.
+fn first(errors: Vec<Diagnostic>) -> Diagnostic {
+    errors.into_iter().next().unwrap_or_else(|| Diagnostic::error(None, "the variables beside the playbook"))
 }
 
 /// Whether the task of `--start-at-task` is in this play; tasks that includes bring in cannot be named.
@@ -274,6 +330,8 @@ fn name(run: &Arc<Run>, planned: &PlannedPlay) -> String {
     for layer in &planned.play.keywords.vars {
         scope.push(Arc::clone(layer));
     }
+    scope.push(run.prompted());
+    scope.push(Arc::clone(&run.options.extra));
     let place = crate::template::Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
     let render = |value: &Value| run.engine.render(value, &scope, &place).ok().map(|value| text(&value));
     let named = planned.play.name.as_ref().and_then(|name| render(&name.value)).filter(|name| !name.is_empty());
@@ -296,10 +354,13 @@ fn batch(
         once: Mutex::default(),
         halted: AtomicBool::new(false),
         ended: AtomicBool::new(false),
+        cleared: AtomicBool::new(false),
         lost: Mutex::default(),
         gone: Mutex::default(),
         lost_before: 0,
+        max_fail: None,
         fatal: Mutex::default(),
+        failed_fatally: AtomicBool::new(false),
         verdict: Mutex::default(),
         announced: Mutex::default(),
         claimed: Mutex::default(),
@@ -307,6 +368,7 @@ fn batch(
         handlers: Mutex::new(Arc::new(planned.handlers.clone())),
         throttles: Mutex::default(),
         file_variables: HashMap::new(),
+        magic: Mutex::default(),
         hosts,
     };
     if !planned.play.vars_files.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::connect;
 use super::content;
+use super::errand::Errand;
 use super::host::HostRun;
 use super::outcome::Outcome;
 use super::start::{Item, Progress};
@@ -11,7 +12,7 @@ use crate::session::{ContentSource, Pending, Session, SessionError};
 use crate::template::{Place, Scope};
 use crate::yaml::Value;
 use luthier_protocol::Map;
-use luthier_protocol::task::{Content, INLINE_CONTENT, Revert, TaskRequest};
+use luthier_protocol::task::{Content, INLINE_CONTENT, Job, Revert, TaskRequest};
 use std::collections::BTreeMap;
 
 /// A request on its way.
@@ -20,6 +21,8 @@ pub struct Sent {
     pub seq: u64,
     /// The answer to come.
     pub pending: Pending,
+    /// The host it was sent to.
+    pub host: String,
     /// The session it was sent on.
     pub session: Session,
     /// A failure drops what was sent behind it.
@@ -41,22 +44,18 @@ pub struct Draft {
 }
 
 /// Send a task to the host it is for.
-pub async fn send(
-    walker: &mut HostRun,
-    task: &PlannedTask,
-    params: Map,
-    scope: &Scope,
-    place: &Place,
-    diff: bool,
-    delegate: Option<String>,
-) -> Progress {
+pub async fn send(walker: &mut HostRun, errand: &Errand<'_>, params: Map, diff: bool, job: Option<&Job>) -> Progress {
+    let Errand { task, scope, place, .. } = *errand;
     let drafts = match content::prepare(walker, task, params, scope, place) {
         Ok(drafts) => drafts,
         Err(message) => return Progress::Done(Outcome::failed(message)),
     };
     let mut sent = Vec::new();
+    if job.is_some() && drafts.len() > 1 {
+        return Progress::Done(Outcome::failed("a folder cannot be copied under async"));
+    }
     for draft in drafts {
-        match send_one(walker, task, draft, scope, place, diff, delegate.as_deref()).await {
+        match send_one(walker, errand, draft, diff, job).await {
             Ok(one) => sent.push(one),
             Err(outcome) => return Progress::Done(*outcome),
         }
@@ -76,22 +75,18 @@ pub async fn send(
 
 async fn send_one(
     walker: &mut HostRun,
-    task: &PlannedTask,
+    errand: &Errand<'_>,
     draft: Draft,
-    scope: &Scope,
-    place: &Place,
     diff: bool,
-    delegate: Option<&str>,
+    job: Option<&Job>,
 ) -> Result<Sent, Box<Outcome>> {
+    let Errand { task, scope, place, .. } = *errand;
     let failed = |message: String| Box::new(Outcome::failed(message));
-    let who = delegate.unwrap_or(&walker.host).to_owned();
-    let opened = connect::session(walker, task, &who, delegate.is_some(), scope, place).await;
+    let who = errand.host.clone();
+    let opened = connect::session_for(walker, errand).await;
     let (session, identity) = opened.map_err(|error| Box::new(error.outcome()))?;
     let memory = walker.run.memory(&who);
-    let check = match &task.keywords.check_mode {
-        Some(_) => flags::truth(walker, &task.keywords.check_mode, scope, place).map_err(failed)?,
-        None => walker.run.options.check,
-    };
+    let check = flags::check(walker, task, scope, place).map_err(failed)?;
     let seq = memory.next_seq();
     let content = draft.content.as_ref().map(wire_content).transpose().map_err(failed)?;
     let offered = matches!(content, Some(Content::Offered { .. }));
@@ -110,6 +105,7 @@ async fn send_one(
         // What must not be shown must not be streamed either.
         live: walker.run.options.live && task.keywords.no_log.is_none(),
         revert: revert(walker, task, scope, place).map_err(failed)?,
+        job: job.cloned(),
     };
     let stops = request.stop_on_failure;
     let content = draft.content.filter(|_| offered);
@@ -117,7 +113,7 @@ async fn send_one(
         walker.run.name_task(&who, seq, task.bare_name());
     }
     let pending = session.submit(request, content).await.map_err(|error| Box::new(lost(&error)))?;
-    Ok(Sent { seq, pending, session, stops, extra: draft.extra })
+    Ok(Sent { seq, pending, host: who, session, stops, extra: draft.extra })
 }
 
 /// Content as it goes into the request: small content itself, larger by its hash.
@@ -180,7 +176,8 @@ fn lost(error: &SessionError) -> Outcome {
     if error.is_unreachable() { Outcome::unreachable(error.to_string()) } else { Outcome::failed(error.to_string()) }
 }
 
-fn environment(
+/// The environment variables of a task.
+pub fn environment(
     walker: &HostRun,
     task: &PlannedTask,
     scope: &Scope,
@@ -207,7 +204,7 @@ fn environment(
 }
 
 /// `timeout:` in milliseconds; 0 means none.
-fn deadline(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<u64>, String> {
+pub fn deadline(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<u64>, String> {
     let Some(written) = &task.keywords.timeout else { return Ok(None) };
     let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
     let seconds: f64 =
@@ -250,7 +247,7 @@ pub async fn answer(walker: &HostRun, sent: Sent) -> Outcome {
             outcome
         }
         Err(error) => {
-            connect::forget(walker).await;
+            connect::forget_host(&walker.run, &sent.host).await;
             lost(&error)
         }
     }

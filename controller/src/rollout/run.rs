@@ -2,16 +2,18 @@
 
 use super::memory::HostMemory;
 use super::recap;
+use super::resume::Earlier;
+use super::scope::Magic;
 use crate::event::{Event, Recap, Sink};
 use crate::inventory::Inventory;
 use crate::plan::Planner;
 use crate::playbook::Reader;
 use crate::session;
 use crate::template::{Engine, Place};
-use crate::yaml::{Value, ValueMap};
+use crate::yaml::{Diagnostic, Value, ValueMap};
 use luthier_protocol::name::RunId;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{Notify, Semaphore};
@@ -45,9 +47,11 @@ pub struct Options {
     pub gather: bool,
     /// Stream the output of commands.
     pub live: bool,
+    /// What an earlier run has done, for `--resume`.
+    pub earlier: Option<Arc<Earlier>>,
 }
 
-/// Becoming another user, from the command line.
+/// Becoming another user, from the command line and the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Escalation {
     /// `-b`.
@@ -56,9 +60,19 @@ pub struct Escalation {
     pub user: Option<String>,
     /// `--become-method`.
     pub method: Option<String>,
+    /// The become program, where the configuration names one.
+    pub program: Option<String>,
+    /// Its flags, where the configuration has some.
+    pub flags: Option<String>,
     /// `-K`, asked for once.
     pub password: Option<String>,
 }
+
+/// Asks the person at the terminal: the question, and whether what is typed is shown. `None` when there is no answer.
+pub type Asker = Arc<dyn Fn(&str, bool) -> Option<String> + Send + Sync>;
+
+/// Reads the inventory anew.
+pub type Reload = Box<dyn Fn() -> Result<Inventory, String> + Send + Sync>;
 
 /// A run.
 pub struct Run {
@@ -86,6 +100,14 @@ pub struct Run {
     pub forks: usize,
     /// Folder of the playbook.
     pub base: PathBuf,
+    /// Asks the person at the terminal; `None` where there is none.
+    pub asker: Option<Asker>,
+    reload: Reload,
+    beside: Mutex<PathBuf>,
+    prompted: RwLock<Arc<ValueMap>>,
+    forgiven: Mutex<BTreeMap<String, Recap>>,
+    /// Variables that many tasks and hosts share.
+    pub magic: Magic,
     memories: RwLock<HashMap<String, Arc<HostMemory>>>,
     names: Mutex<HashMap<(String, u64), String>>,
     recap: Mutex<BTreeMap<String, Recap>>,
@@ -119,6 +141,10 @@ pub struct Parts {
     pub forks: usize,
     /// See [`Run::base`].
     pub base: PathBuf,
+    /// See [`Run::asker`].
+    pub asker: Option<Asker>,
+    /// Reads the inventory anew (`meta: refresh_inventory`).
+    pub reload: Reload,
 }
 
 impl Run {
@@ -136,7 +162,13 @@ impl Run {
             sink: parts.sink,
             permits: Semaphore::new(parts.forks.max(1)),
             forks: parts.forks.max(1),
+            beside: Mutex::new(parts.base.clone()),
             base: parts.base,
+            asker: parts.asker,
+            reload: parts.reload,
+            prompted: RwLock::default(),
+            forgiven: Mutex::default(),
+            magic: Magic::default(),
             memories: RwLock::default(),
             names: Mutex::default(),
             recap: Mutex::default(),
@@ -200,6 +232,73 @@ impl Run {
         let row = recap.entry(host.to_owned()).or_default();
         row.failed = row.failed.saturating_sub(1);
         row.rescued += 1;
+    }
+
+    /// Ask the person at the terminal, without holding anybody else up. `None` when the run stops meanwhile, or nobody
+    /// answers.
+    pub async fn ask(&self, question: String, echo: bool) -> Option<String> {
+        let asker = self.asker.clone()?;
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        // A thread of its own: one that waits for a person must not keep the program from ending.
+        std::thread::spawn(move || {
+            // Whoever asked may be gone.
+            let _ = answer.send(asker(&question, echo));
+        });
+        tokio::select! {
+            answer = answered => answer.ok().flatten(),
+            () = self.until_stopped() => None,
+        }
+    }
+
+    /// What `vars_prompt` of the play got.
+    pub fn prompted(&self) -> Arc<ValueMap> {
+        Arc::clone(&self.prompted.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What `vars_prompt` of the next play got.
+    pub fn set_prompted(&self, values: ValueMap) {
+        *self.prompted.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(values);
+    }
+
+    /// Take in the variables beside a play's playbook, where that is another than the last play's.
+    pub fn go_beside(&self, folder: &Path) -> Result<(), Vec<Diagnostic>> {
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        if *beside != folder {
+            let mut inventory = self.inventory.write().unwrap_or_else(PoisonError::into_inner);
+            inventory.set_playbook_dir(folder)?;
+            *beside = folder.to_path_buf();
+        }
+        Ok(())
+    }
+
+    /// Read the inventory anew (`meta: refresh_inventory`).
+    pub fn refresh_inventory(&self) -> Result<(), String> {
+        let mut fresh = (self.reload)()?;
+        let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |errors: Vec<Diagnostic>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        fresh.set_playbook_dir(&beside).map_err(told)?;
+        *self.inventory.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// What a host failed so far does not count for the exit code (`meta: clear_host_errors`).
+    pub fn forgive(&self, host: &str) {
+        let recap = self.recap.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(row) = recap.get(host) {
+            self.forgiven.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), *row);
+        }
+    }
+
+    /// The counts that decide the exit code.
+    pub fn judged(&self) -> BTreeMap<String, Recap> {
+        let mut recap = self.recap();
+        for (host, forgiven) in self.forgiven.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if let Some(row) = recap.get_mut(host) {
+                row.failed = row.failed.saturating_sub(forgiven.failed);
+                row.unreachable = row.unreachable.saturating_sub(forgiven.unreachable);
+            }
+        }
+        recap
     }
 
     /// The counts so far.

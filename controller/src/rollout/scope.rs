@@ -7,7 +7,10 @@ use crate::plan::PlannedTask;
 use crate::playbook::role_variables;
 use crate::template::{Entry, Lazy, Scope};
 use crate::yaml::{Key, Value, ValueMap};
-use std::sync::{Arc, PoisonError};
+use indexmap::IndexMap;
+use luthier_protocol::name::HostName;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The variables of a task on a host.
 pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memory: &HostMemory) -> Scope {
@@ -29,6 +32,7 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
     for layer in play {
         scope.push(Arc::clone(layer));
     }
+    scope.push(run.prompted());
     scope.push(batch.file_variables(host));
     for role in roles.iter() {
         scope.push(Arc::clone(&role.vars));
@@ -60,18 +64,43 @@ pub fn host(run: &Arc<Run>, host: &str) -> Scope {
     scope.push(known.included);
     scope.push(known.set);
     scope.push(Arc::clone(&run.options.extra));
-    scope.push(Arc::new(fixed(run, host)));
-    scope.set("groups", Entry::Value(groups(run)));
+    scope.push(run.magic.fixed(run));
+    named(host, &mut scope);
+    scope.set("groups", Entry::Value(run.magic.groups(run)));
     scope
 }
 
-/// `groups`: the hosts of every group.
-fn groups(run: &Run) -> Value {
-    let groups = run.inventory.read().unwrap_or_else(PoisonError::into_inner).groups();
-    let names = |hosts: &[luthier_protocol::name::HostName]| {
-        Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect())
-    };
-    Value::map(groups.iter().map(|(group, hosts)| (Key::from(group.as_str()), names(hosts))).collect())
+/// Variables Luthier provides that are the same for many tasks and hosts: computed once and shared, for a run of many
+/// hosts asks for them at every task of every host.
+#[derive(Default)]
+pub struct Magic {
+    fixed: OnceLock<Arc<ValueMap>>,
+    groups: Mutex<Option<(Arc<Members>, Value)>>,
+}
+
+/// The hosts of every group, as the inventory has them.
+type Members = IndexMap<String, Vec<HostName>>;
+
+impl Magic {
+    fn fixed(&self, run: &Run) -> Arc<ValueMap> {
+        Arc::clone(self.fixed.get_or_init(|| Arc::new(fixed(run))))
+    }
+
+    /// `groups`: the hosts of every group. Made anew when the inventory has grown.
+    fn groups(&self, run: &Run) -> Value {
+        let members = run.inventory.read().unwrap_or_else(PoisonError::into_inner).groups();
+        let mut known = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, value)) = known.as_ref()
+            && Arc::ptr_eq(of, &members)
+        {
+            return value.clone();
+        }
+        let names = |hosts: &[HostName]| Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect());
+        let value =
+            Value::map(members.iter().map(|(group, hosts)| (Key::from(group.as_str()), names(hosts))).collect());
+        *known = Some((members, value.clone()));
+        value
+    }
 }
 
 fn inventory_variables(run: &Run, host: &str) -> Arc<ValueMap> {
@@ -80,7 +109,22 @@ fn inventory_variables(run: &Run, host: &str) -> Arc<ValueMap> {
 
 /// Variables Luthier itself provides.
 fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
-    let mut map = fixed(run, host);
+    scope.push(run.magic.fixed(run));
+    named(host, scope);
+    scope.push(batch.magic(|| of_batch(batch)));
+    scope.set("groups", Entry::Value(run.magic.groups(run)));
+    scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
+}
+
+/// What tells a host from the others.
+fn named(host: &str, scope: &mut Scope) {
+    scope.set("inventory_hostname", Entry::Value(Value::from(host)));
+    scope.set("inventory_hostname_short", Entry::Value(Value::from(host.split('.').next().unwrap_or(host))));
+}
+
+/// Variables that are the same for all hosts of a batch until one of them is lost.
+fn of_batch(batch: &Batch) -> ValueMap {
+    let mut map = ValueMap::new();
     let names = |hosts: &[String]| Value::list(hosts.iter().map(|host| Value::from(host.as_str())).collect());
     let alive = batch.alive();
     let folder = batch.planned.play.file.parent().map(|folder| std::path::absolute(folder.join("")));
@@ -90,18 +134,18 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
         map.insert(Key::from("ansible_playbook_dir"), folder);
     }
     map.insert(Key::from("ansible_play_hosts_all"), names(&batch.all_hosts));
-    map.insert(Key::from("ansible_play_hosts"), names(&alive));
-    map.insert(Key::from("play_hosts"), names(&alive));
-    let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(name)).cloned().collect();
+    let at_work = names(&alive);
+    map.insert(Key::from("ansible_play_hosts"), at_work.clone());
+    map.insert(Key::from("play_hosts"), at_work);
+    let alive: HashSet<String> = alive.into_iter().collect();
+    let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(*name)).cloned().collect();
     map.insert(Key::from("ansible_play_batch"), names(&in_batch));
     map.insert(Key::from("ansible_play_name"), Value::from(batch.name.as_str()));
     map.insert(
         Key::from("ansible_play_role_names"),
         Value::list(batch.roles().iter().map(|role| Value::from(role.name.as_str())).collect()),
     );
-    scope.push(Arc::new(map));
-    scope.set("groups", Entry::Value(groups(run)));
-    scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
+    map
 }
 
 /// A folder without `..` and without a slash at its end.
@@ -117,14 +161,13 @@ fn tidy(folder: &std::path::Path) -> String {
     out.display().to_string()
 }
 
-fn fixed(run: &Run, host: &str) -> ValueMap {
+/// Variables that are the same for the whole run.
+fn fixed(run: &Run) -> ValueMap {
     let words = |items: &[String]| Value::list(items.iter().map(|item| Value::from(item.as_str())).collect());
     let mut map = ValueMap::new();
     let mut put = |name: &str, value: Value| {
         map.insert(Key::from(name), value);
     };
-    put("inventory_hostname", Value::from(host));
-    put("inventory_hostname_short", Value::from(host.split('.').next().unwrap_or(host)));
     put("playbook_dir", Value::from(tidy(&run.base)));
     put("ansible_playbook_dir", Value::from(tidy(&run.base)));
     put("ansible_check_mode", Value::Bool(run.options.check));

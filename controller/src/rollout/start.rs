@@ -1,20 +1,23 @@
 //! The first half of a task: look at its conditions, render its parameters, send it. The second half is `finish`.
 
 use super::actions;
+use super::errand::Errand;
 use super::host::{Flow, HostRun};
 use super::outcome::Outcome;
 use super::remote::{self, Sent};
-use super::run::text;
-use super::{flags, looping, params, scope};
+use super::run::{Run, text};
+use super::{flags, jobs, looping, params, scope};
 use crate::catalog::Side;
 use crate::event::Event;
 use crate::plan::PlannedTask;
 use crate::playbook::Import;
 use crate::template::{Entry, Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
+use luthier_protocol::task::Job;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 
 /// A task that was started: some of its items may still be under way.
 pub struct Started {
@@ -64,18 +67,27 @@ impl HostRun {
     /// Carry out a task at the position that was taken.
     pub async fn task(&mut self, task: &Arc<PlannedTask>) -> Flow {
         if !self.may_send_ahead(task) {
+            let waited = !self.ahead.is_empty();
             let flow = self.drain().await;
+            // Others have gone on in the meantime.
+            let flow = if flow == Flow::Next && waited { self.look_around() } else { flow };
             if flow != Flow::Next {
                 return flow;
             }
         }
         let scope = scope::task(&self.run, &self.batch, task, &self.host, &self.memory);
         let place = self.run.place(&task.task);
+        if self.position.len() > super::depth::DEEPEST {
+            return self.too_deep(task, scope).await;
+        }
         if let Some(flow) = self.special(task, &scope, &place).await {
             return flow;
         }
         if flags::truth(self, &task.keywords.run_once, &scope, &place).unwrap_or(false) {
             return self.once(task, scope, &place).await;
+        }
+        if let Some(done) = self.earlier(task, &scope, &place, false) {
+            return self.pass_over(task, done, &scope, &place).0;
         }
         if matches!(&*task.entry.spec.name, "add_host" | "pause") {
             return self.for_all(task, scope, &place).await;
@@ -84,10 +96,13 @@ impl HostRun {
             Some(width) => self.throttled(task, width, scope, &place).await,
             None => {
                 let run = Arc::clone(&self.run);
-                // Nobody closes the semaphore. Held only while this host works, never while it waits for others.
-                let _permit = run.permits.acquire().await;
+                // Held only while this host works, never while it waits for others.
+                let permit = self.permit(&run).await;
                 let started = self.start(task, scope, &place).await;
-                self.proceed(started).await
+                let fatal = started.fatal;
+                let flow = self.proceed(started).await;
+                drop(permit);
+                self.stand_after(flow, fatal).await
             }
         }
     }
@@ -121,9 +136,21 @@ impl HostRun {
             }
         };
         let run = Arc::clone(&self.run);
-        let _working = run.permits.acquire().await;
+        let working = self.permit(&run).await;
         let started = self.start(task, scope, place).await;
-        self.finish(started).await
+        let fatal = started.fatal;
+        let (flow, _) = self.conclude(started).await;
+        drop(working);
+        self.stand_after(flow, fatal).await
+    }
+
+    /// One of the `--forks`, unless this host has one for its whole list.
+    async fn permit<'a>(&self, run: &'a Run) -> Option<SemaphorePermit<'a>> {
+        match &self.batch.lockstep {
+            // Nobody closes the semaphore.
+            Some(_) => run.permits.acquire().await.ok(),
+            None => None,
+        }
     }
 
     /// Actions that concern the run and not a host: one host carries them out, the others go on.
@@ -131,9 +158,11 @@ impl HostRun {
         let channel = self.batch.once(&self.position);
         if self.leads() {
             let started = self.start(task, scope, place).await;
-            let flow = self.finish(started).await;
+            let fatal = started.fatal;
+            let (flow, _) = self.conclude(started).await;
+            // The others are told before they are waited for.
             channel.send_replace(Some(Arc::new(Vec::new())));
-            return flow;
+            return self.stand_after(flow, fatal).await;
         }
         // Its end is awaited: what it adds is there for all.
         let _ = channel.subscribe().wait_for(Option::is_some).await;
@@ -162,7 +191,7 @@ impl HostRun {
         if flow != Flow::Next {
             return flow;
         }
-        self.finish(started).await
+        self.conclude(started).await.0
     }
 
     /// Tasks that are no module: `meta`, includes.
@@ -180,15 +209,25 @@ impl HostRun {
     async fn once(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: &Place) -> Flow {
         let channel = self.batch.once(&self.position);
         if self.leads() {
-            let started = self.start(task, scope, place).await;
-            let (flow, outcomes) = self.conclude(started).await;
+            let mut fatal = false;
+            let (flow, outcomes) = match self.earlier(task, &scope, place, true) {
+                Some(done) => self.pass_over(task, done, &scope, place),
+                None => {
+                    let run = Arc::clone(&self.run);
+                    let _permit = self.permit(&run).await;
+                    let started = self.start(task, scope, place).await;
+                    fatal = started.fatal;
+                    self.conclude(started).await
+                }
+            };
+            // The others are told before they are waited for.
             channel.send_replace(Some(Arc::new(outcomes)));
-            return flow;
+            return self.stand_after(flow, fatal).await;
         }
         let mut results = channel.subscribe();
         let shared = results.wait_for(Option::is_some).await.ok().and_then(|value| value.clone());
         let Some(shared) = shared else { return Flow::Next };
-        self.adopt(task, &shared)
+        self.adopt(task, &shared, &scope, place)
     }
 
     /// Start every item of a task.
@@ -222,6 +261,12 @@ impl HostRun {
                 task: started.name.clone(),
                 handler: task.handler,
             });
+            if let Some(written) = &task.keywords.debugger
+                && written.value.as_str() != Some("never")
+            {
+                let message = format!("{}: there is no debugger: the task goes on without", written.origin);
+                self.run.warn(None, message);
+            }
         }
         if task.keywords.check_mode.is_some() {
             let check = flag(self, &keywords.check_mode, &scope).unwrap_or(self.run.options.check);
@@ -387,23 +432,54 @@ impl HostRun {
             None => None,
         };
         started.delegate.clone_from(&delegate);
+        let apart = match jobs::wanted(self, task, scope, place) {
+            Ok(apart) => apart,
+            Err(message) => return Progress::Done(Outcome::failed(message)),
+        };
         if task.entry.side == Side::Controller {
-            return Progress::Done(actions::run(self, task, rendered, scope, place).await);
+            if apart.is_some() {
+                let message = format!("`{}` does not support async", task.entry.spec.name);
+                return Progress::Done(Outcome::failed(message));
+            }
+            let limit = match remote::deadline(self, task, scope, place) {
+                Ok(limit) => limit.map_or(Duration::MAX, Duration::from_millis),
+                Err(message) => return Progress::Done(Outcome::failed(message)),
+            };
+            let action = actions::run(self, task, rendered, scope, place, delegate.as_deref());
+            let outcome = tokio::time::timeout(limit, action).await.unwrap_or_else(|_| {
+                let message = format!("timed out: not finished after {} s", limit.as_secs_f64());
+                Outcome::failed(message).with("timedout", serde_json::json!({}))
+            });
+            return Progress::Done(outcome);
         }
-        remote::send(self, task, rendered, scope, place, started.diff, delegate).await
+        let job = apart.as_ref().map(|apart| Job { id: jobs::name(), limit_s: apart.limit });
+        let errand = Errand::new(self, task, delegate.as_deref(), scope, place);
+        let sent = remote::send(self, &errand, rendered, started.diff, job.as_ref()).await;
+        match (job, apart) {
+            (Some(job), Some(apart)) => Progress::Done(jobs::run(self, sent, &job, &apart, &errand).await),
+            _ => sent,
+        }
     }
 
     /// `until`, `retries`, `delay`.
     async fn repeat(&mut self, task: &Arc<PlannedTask>, place: &Place, started: &mut Started, item: &mut Item) {
         let Some(until) = &task.task.until else { return };
-        let number = |walker: &Self, written: &Option<crate::playbook::Written>, default: f64| -> f64 {
-            let Some(written) = written else { return default };
-            let value = walker.run.engine.render(&written.value, &item.scope, place);
-            value.ok().and_then(|value| text(&value).trim().parse().ok()).unwrap_or(default)
-        };
-        let retries = number(self, &task.task.retries, 3.0).clamp(0.0, 1e9) as u64;
-        let delay = number(self, &task.task.delay, 5.0).clamp(0.0, 86_400.0);
         let scope = item.scope.clone();
+        let number = |walker: &Self, key: &str, written: &Option<crate::playbook::Written>, default: f64| {
+            let Some(written) = written else { return Ok(default) };
+            let value = walker.run.engine.render(&written.value, &scope, place).map_err(|error| error.to_string())?;
+            let wrong = |_| format!("{}: `{key}` must be a number, found {}", written.origin, value.to_json());
+            text(&value).trim().parse::<f64>().map_err(wrong)
+        };
+        let numbers = number(self, "retries", &task.task.retries, 3.0)
+            .and_then(|retries| Ok((retries, number(self, "delay", &task.task.delay, 5.0)?)));
+        let (retries, delay) = match numbers {
+            Ok((retries, delay)) => (retries.clamp(0.0, 1e9) as u64, delay.clamp(0.0, 86_400.0)),
+            Err(message) => {
+                item.progress = Progress::Done(Outcome::failed(message));
+                return;
+            }
+        };
         for attempt in 1..=retries.max(1) + 1 {
             item.progress = self.attempt(task, &scope, place, started).await;
             remote::settle(self, item).await;

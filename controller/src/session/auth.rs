@@ -2,6 +2,7 @@
 //! that a key the inventory names for a host comes before whatever else an agent holds.
 
 use super::auth_agent::AuthAgent;
+use super::certificates;
 use super::host_key::{Door, Gatekeeper};
 use super::key_files::{KeyContent, KeyFile, sign};
 use super::route::Route;
@@ -29,7 +30,16 @@ pub(super) async fn log_in(
     password: Option<&Secret>,
     door: &Door,
 ) -> Result<(), SessionError> {
-    let mut login = Login { handle, settings, route, tried: Vec::new(), notes: Vec::new(), remaining: None, rsa: None };
+    let mut login = Login {
+        handle,
+        settings,
+        route,
+        tried: Vec::new(),
+        notes: Vec::new(),
+        remaining: None,
+        rsa: None,
+        offered: Vec::new(),
+    };
     if login.keys().await? {
         return Ok(());
     }
@@ -40,6 +50,11 @@ pub(super) async fn log_in(
         }
         other => other,
     };
+    // A password is not sent before the host has said that it takes one.
+    let is_unknown = login.remaining.is_none() && !login.handle.is_closed();
+    if password.is_some() && is_unknown && login.none().await? {
+        return Ok(());
+    }
     if let Some(password) = password
         && (login.password(password).await? || login.interactive(password).await?)
     {
@@ -50,10 +65,12 @@ pub(super) async fn log_in(
         return Ok(());
     }
     if login.handle.is_closed() {
-        login.notes.push(
-            "the host closed the connection (after too many attempts? name one key with ansible_ssh_private_key_file, or set IdentitiesOnly)"
-                .to_owned(),
-        );
+        login.notes.push(match door.reason() {
+            Some(reason) if reason.to_ascii_lowercase().contains("too many authentication failures") => {
+                format!("{reason}: name the right key with ansible_ssh_private_key_file or IdentityFile, and set IdentitiesOnly")
+            }
+            _ => "the host closed the connection (after too many attempts? name one key with ansible_ssh_private_key_file, or set IdentitiesOnly)".to_owned(),
+        });
     }
     Err(login.failed())
 }
@@ -68,6 +85,8 @@ struct Login<'a> {
     remaining: Option<MethodSet>,
     /// The hash for RSA signatures, once asked for.
     rsa: Option<Option<HashAlg>>,
+    /// Keys offered without a certificate.
+    offered: Vec<PublicKey>,
 }
 
 /// Something to sign with.
@@ -89,7 +108,8 @@ impl Login<'_> {
     }
 
     fn offers(&self, kind: MethodKind) -> bool {
-        !self.handle.is_closed() && self.remaining.as_ref().is_none_or(|set| set.contains(&kind))
+        self.route.logins.allow(<&str>::from(&kind))
+            && !self.handle.is_closed() && self.remaining.as_ref().is_none_or(|set| set.contains(&kind))
     }
 
     /// Whether we are in; if not, what is left.
@@ -168,9 +188,15 @@ impl Login<'_> {
             }
             first.extend(by_agent);
         }
-        if let Some(agent) = &agent
-            && !self.route.identities_only
-        {
+        if self.route.identities_only {
+            // A certificate's file names a key, too.
+            let named: Vec<Certificate> =
+                self.route.certificates.iter().filter_map(|path| certificates::read(path)?.ok()).collect();
+            held.retain(|identity| {
+                named.iter().any(|certificate| certificates::is_for(certificate, &identity.public_key()))
+            });
+        }
+        if let Some(agent) = &agent {
             first.extend(held.into_iter().map(|identity| Candidate::Agent(Arc::clone(agent), Box::new(identity))));
         }
         let (locked, ready): (Vec<_>, Vec<_>) =
@@ -206,6 +232,13 @@ impl Login<'_> {
         };
         let hash = self.hash_for(&public).await?;
         for certificate in certificates {
+            let name = format!("certificate {} of {label}", escaped(certificate.key_id()));
+            if let Some(reason) = certificates::refusal(&certificate, &self.route.user) {
+                self.notes.push(format!("{name}: {}", escaped(&reason)));
+                if !reason.starts_with(certificates::HINT) {
+                    continue;
+                }
+            }
             self.tried.push(format!("{label} with certificate {}", escaped(certificate.key_id())));
             let extra = signer.patience();
             let limit = self.settings.deadlines.auth + extra;
@@ -215,6 +248,12 @@ impl Login<'_> {
                 return Ok(true);
             }
         }
+        // An agent that holds a key and its certificate shows the key twice: each attempt counts at the host.
+        if self.offered.iter().any(|known| known.key_data() == public.key_data()) || !self.offers(MethodKind::PublicKey)
+        {
+            return Ok(false);
+        }
+        self.offered.push(public.clone());
         self.tried.push(label.clone());
         let limit = self.settings.deadlines.auth + signer.patience();
         let work = self.handle.authenticate_publickey_with(&self.route.user, public, hash, &mut signer);
@@ -256,12 +295,23 @@ impl Login<'_> {
     }
 
     /// Certificates that configuration files name, for this key.
-    fn certificates(&self, public: &PublicKey) -> Vec<Certificate> {
-        let texts = self.route.certificates.iter().filter_map(|path| std::fs::read_to_string(path).ok());
-        texts
-            .filter_map(|text| Certificate::from_openssh(text.trim()).ok())
-            .filter(|certificate| certificate.public_key() == public.key_data())
-            .collect()
+    fn certificates(&mut self, public: &PublicKey) -> Vec<Certificate> {
+        let mut found = Vec::new();
+        for path in &self.route.certificates {
+            match certificates::read(path) {
+                Some(Ok(certificate)) if certificates::is_for(&certificate, public) => found.push(certificate),
+                Some(Ok(_)) => {}
+                Some(Err(problem)) if !self.notes.contains(&problem) => self.notes.push(problem),
+                Some(Err(_)) => {}
+                None => {
+                    let problem = format!("certificate {} does not exist", path.display());
+                    if !self.notes.contains(&problem) {
+                        self.notes.push(problem);
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// The best hash both sides know, for RSA keys. Never SHA-1 unless the server says it takes nothing else.

@@ -1,6 +1,6 @@
 //! Carries the bootstrap out: hears whether the agent is cached, sends it where it is not, and hears it start.
 
-use super::line::{Heard, Line, LineReader, LineWriter};
+use super::line::{Heard, Line, LineReader, LineWriter, SSH_FAILED};
 use super::open::{Listener, Notice};
 use super::{SessionError, Settings, escaped};
 use luthier_protocol::bootstrap::{Bootstrap, STOP, Word, parse_line};
@@ -19,9 +19,32 @@ const PIECE: usize = 32 * 1024;
 /// How long to wait for the status and last words of a command that ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// What is said where a command ended without a status.
+pub(super) const CLOSED: &str = "the connection was closed";
+/// How often a host may ask for the agent: once a place.
+const MAX_PLACES: usize = 8;
+
+/// Exit statuses of programs that cannot be run or crash, and of damaged files taken for scripts.
+const CRASHES: &[&str] = &["0", "2", "126", "127", "132", "134", "135", "136", "139"];
+
 /// Random letters that mark our lines.
 pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
+}
+
+/// Why the agent did not begin.
+#[derive(Debug)]
+pub(super) struct NotBegun {
+    /// The reason.
+    pub(super) error: SessionError,
+    /// It was the cached agent, which is damaged: sending it anew helps.
+    pub(super) is_damaged: bool,
+}
+
+impl From<SessionError> for NotBegun {
+    fn from(error: SessionError) -> Self {
+        Self { error, is_damaged: false }
+    }
 }
 
 /// Start the agent. The bytes that came after its word belong to the conversation.
@@ -30,19 +53,23 @@ pub(super) async fn start(
     settings: &Settings,
     script: &Bootstrap,
     listener: &Listener,
-) -> Result<Vec<u8>, SessionError> {
-    let mut ear = Ear { nonce: &script.nonce, buffer: Vec::new(), noise: 0, err: Vec::new() };
+) -> Result<Vec<u8>, NotBegun> {
+    let mut ear = Ear { nonce: &script.nonce, buffer: Vec::new(), noise: 0, err: Vec::new(), crashed: false };
     let deadline = settings.deadlines.start;
-    let first = within("starting the agent", deadline, ear.word(&mut line.reader)).await??;
-    let word = match first {
-        Word::Need { arch, gzip } => push(line, &mut ear, settings, &arch, gzip, listener).await?,
-        other => other,
-    };
-    match word {
-        Word::Ready => Ok(ear.buffer),
-        Word::Need { .. } => Err(SessionError::Protocol("the host asked for the agent twice".to_owned())),
-        Word::Failed { kind, detail } => Err(failed(&kind, &detail)),
+    let mut heard = within("starting the agent", deadline, ear.word(&mut line.reader)).await?;
+    for pushed in 0..=MAX_PLACES {
+        // Before anything was sent, it is the cached agent that fails.
+        let is_cached = pushed == 0 && !script.hashes.is_empty();
+        match heard {
+            Ok(Word::Ready) => return Ok(ear.buffer),
+            Ok(Word::Need { arch, gzip }) => heard = Ok(push(line, &mut ear, settings, &arch, gzip, listener).await?),
+            Ok(Word::Failed { kind, detail }) => {
+                return Err(NotBegun { is_damaged: is_cached && kind == "hash", error: failed(&kind, &detail) });
+            }
+            Err(error) => return Err(NotBegun { is_damaged: is_cached && ear.crashed, error }),
+        }
     }
+    Err(SessionError::Protocol("the host asks for the agent again and again".to_owned()).into())
 }
 
 async fn push(
@@ -118,6 +145,8 @@ struct Ear<'a> {
     buffer: Vec<u8>,
     noise: usize,
     err: Vec<u8>,
+    /// The command ended as programs do that cannot be run.
+    crashed: bool,
 }
 
 impl Ear<'_> {
@@ -182,10 +211,15 @@ impl Ear<'_> {
                 Heard::End => break,
             }
         }
-        let status = status.unwrap_or_else(|| "the connection was closed".to_owned());
+        let status = status.unwrap_or_else(|| CLOSED.to_owned());
         let rest = std::mem::take(&mut self.buffer);
         self.keep_err(&rest);
         let said = escaped(&String::from_utf8_lossy(&self.err));
+        let number = status.rsplit(' ').next().unwrap_or_default();
+        self.crashed = status.contains("signal") || (status.starts_with("exit status") && CRASHES.contains(&number));
+        if status == SSH_FAILED {
+            return SessionError::OpenSsh(if said.is_empty() { "it ended without a word".to_owned() } else { said });
+        }
         SessionError::NotStarted(if said.is_empty() { status } else { format!("{status}: {said}") })
     }
 }

@@ -15,7 +15,7 @@ async fn run(arch: &str, program: &str, place: &str) -> (Result<Vec<u8>, Session
     let told = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&told);
     let listener: Listener = Arc::new(move |notice| kept.lock().unwrap().push(notice));
-    let result = start(&mut line, &settings, &script, &listener).await;
+    let result = start(&mut line, &settings, &script, &listener).await.map_err(|not_begun| not_begun.error);
     line.close().await;
     let told = told.lock().unwrap().clone();
     (result, told)
@@ -81,7 +81,7 @@ async fn a_large_agent_that_nobody_reads_is_no_deadlock() {
     let text = format!("echo LUTHIER n0 NEED {ARCH} raw; echo LUTHIER n0 FAIL write no room; sleep 0.2");
     let mut line = local::start(&text).unwrap();
     let error = start(&mut line, &settings, &script, &(Arc::new(|_| {}) as Listener)).await.unwrap_err();
-    assert_eq!(error, SessionError::WriteFailed("no room".into()));
+    assert_eq!(error.error, SessionError::WriteFailed("no room".into()));
     line.close().await;
 }
 

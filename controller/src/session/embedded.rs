@@ -51,6 +51,9 @@ pub fn agents(folder: Option<&Path>) -> Result<Agents, SessionError> {
             if !bytes.starts_with(b"\x7fELF") {
                 return Err(SessionError::AgentFile { path, reason: "it is no Linux program (ELF)".to_owned() });
             }
+            if let Some(reason) = other_machine(&arch, &bytes) {
+                return Err(SessionError::AgentFile { path, reason });
+            }
             rows.push(Arc::new(Agent::new(arch, bytes)));
         }
     }
@@ -67,6 +70,20 @@ pub fn agents(folder: Option<&Path>) -> Result<Agents, SessionError> {
         rows.push(Arc::new(agent));
     }
     Ok(Agents { rows })
+}
+
+/// Architectures as `uname -m` says them, and as programs are marked for them (`e_machine`).
+const MACHINES: &[(&str, u16)] =
+    &[("x86_64", 62), ("aarch64", 183), ("riscv64", 243), ("ppc64le", 21), ("s390x", 22), ("loongarch64", 258)];
+
+/// Why a program is not for the architecture its file is named for.
+fn other_machine(arch: &str, program: &[u8]) -> Option<String> {
+    let (_, wanted) = MACHINES.iter().find(|(name, _)| *name == arch)?;
+    let is_big = program.get(5) == Some(&2);
+    let mark: [u8; 2] = program.get(18..20)?.try_into().ok()?;
+    let found = if is_big { u16::from_be_bytes(mark) } else { u16::from_le_bytes(mark) };
+    let name = MACHINES.iter().find(|(_, number)| *number == found).map_or("another machine", |(name, _)| name);
+    (found != *wanted).then(|| format!("it is a program for {name}, and its name says {arch}"))
 }
 
 fn listed(folder: &Path) -> Result<Vec<(String, std::path::PathBuf)>, SessionError> {
@@ -169,6 +186,19 @@ mod tests {
         assert_eq!(found.known(), std::env::consts::ARCH);
     }
 
+    /// The limits of a program that is pushed to every host. They hold for the usual target and the usual linker; the
+    /// agent is built the same way for debug and release.
+    #[test]
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+    fn the_embedded_agent_stays_small() {
+        const SIZE: u64 = 5 * 1024 * 1024 / 2;
+        const PACKED: usize = 11 * 1024 * 1024 / 10;
+        let Some((_, _, size, packed)) = EMBEDDED else { return };
+        assert!(size <= SIZE, "the agent has {size} bytes, {} more than it may", size - SIZE);
+        let more = packed.len().saturating_sub(PACKED);
+        assert!(more == 0, "the agent has {} bytes packed, {more} more than it may", packed.len());
+    }
+
     #[test]
     fn a_folder_adds_architectures_and_wins() {
         let folder = tempfile::tempdir().unwrap();
@@ -183,6 +213,17 @@ mod tests {
         GzDecoder::new(agent.packed().unwrap()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, b"\x7fELF one");
         assert_eq!(found.get(std::env::consts::ARCH).unwrap().raw().unwrap(), b"\x7fELF two");
+    }
+
+    #[test]
+    fn a_program_of_another_machine_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = agents(None).unwrap();
+        let program = embedded.get(std::env::consts::ARCH).unwrap().raw().unwrap();
+        std::fs::write(folder.path().join("luthier-agent-s390x"), program).unwrap();
+        let error = agents(Some(folder.path())).unwrap_err().to_string();
+        let wanted = format!("it is a program for {}, and its name says s390x", std::env::consts::ARCH);
+        assert!(error.ends_with(&wanted), "{error}");
     }
 
     #[test]

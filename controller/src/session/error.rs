@@ -1,7 +1,7 @@
 //! What can go wrong between the controller and one host, said so that a person can act on it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a session could not be opened, or what ended it. Cloned to everybody who waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,12 +10,14 @@ pub enum SessionError {
     #[error("{0}")]
     Input(String),
     /// An OpenSSH client configuration file is wrong.
-    #[error("{file}:{line}: {message}", file = .file.display())]
+    #[error("{}{message}", Spot(.file, *.line, *.column))]
     SshConfig {
         /// The file.
         file: PathBuf,
         /// Line, counted from 1; 0 when the file itself cannot be read.
         line: usize,
+        /// Column, counted from 1.
+        column: usize,
         /// What is wrong.
         message: String,
     },
@@ -37,6 +39,9 @@ pub enum SessionError {
         /// Why.
         cause: Unreachable,
     },
+    /// The `ssh` program made no connection; what it said.
+    #[error("unreachable: ssh: {0}")]
+    OpenSsh(String),
     /// Something answered, but no common ground was found with it.
     #[error("unreachable: {address} port {port}: SSH handshake failed: {reason}")]
     Handshake {
@@ -46,6 +51,14 @@ pub enum SessionError {
         port: u16,
         /// Why.
         reason: String,
+    },
+    /// A host on the way cannot be passed.
+    #[error("bastion {bastion}: {source}")]
+    Bastion {
+        /// Its name as configured.
+        bastion: String,
+        /// What is wrong with it.
+        source: Box<SessionError>,
     },
     /// The host's key is in no known_hosts file.
     #[error(
@@ -107,7 +120,9 @@ pub enum SessionError {
         seconds: u64,
     },
     /// There is no agent for the host's architecture.
-    #[error("no agent for architecture {arch}; there is one for {known} (more come from --agent-dir)")]
+    #[error(
+        "no agent for architecture {arch}; there is one for {known}. Build one (RUSTFLAGS=\"-C target-feature=+crt-static\" cargo build -p luthier-agent --profile agent --target {arch}-unknown-linux-gnu), name it luthier-agent-{arch} and give its folder by --agent-dir"
+    )]
     NoAgent {
         /// As the host's `uname -m` says it.
         arch: String,
@@ -168,6 +183,9 @@ pub enum SessionError {
 impl SessionError {
     /// Whether the host counts as unreachable (as opposed to: a request failed, or the input is wrong).
     pub fn is_unreachable(&self) -> bool {
+        if let Self::Bastion { source, .. } = self {
+            return source.is_unreachable();
+        }
         !matches!(
             self,
             Self::Input(_)
@@ -199,9 +217,17 @@ pub enum Unreachable {
     /// The network says that there is no way.
     #[error("{0}")]
     Network(String),
-    /// The host is behind something that cannot be crossed.
+    /// The bastion before it does not make the connection.
     #[error("{0}")]
-    Unsupported(String),
+    ByBastion(String),
+    /// The program that is to connect does not.
+    #[error("ProxyCommand `{command}` {how}")]
+    ByProgram {
+        /// The command line.
+        command: String,
+        /// What became of it.
+        how: String,
+    },
 }
 
 /// A key as people compare it.
@@ -228,6 +254,17 @@ pub struct Recorded {
     pub file: PathBuf,
     /// Line, counted from 1.
     pub line: usize,
+}
+
+struct Spot<'a>(&'a Path, usize, usize);
+
+impl fmt::Display for Spot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            0 => write!(f, "{}: ", self.0.display()),
+            line => write!(f, "{}:{line}:{}: ", self.0.display(), self.2),
+        }
+    }
 }
 
 struct Rows<'a>(&'a [Recorded]);

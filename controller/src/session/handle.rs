@@ -8,7 +8,7 @@ use super::{SessionError, Settings};
 use luthier_protocol::Map;
 use luthier_protocol::frame::{Decoder, encode};
 use luthier_protocol::journal::{Transaction, UndoReport, UndoRequest};
-use luthier_protocol::message::{AgentHello, StartChild, ToAgent};
+use luthier_protocol::message::{AgentHello, Question, StartChild, ToAgent, Told};
 use luthier_protocol::name::{HostName, RunId, Seq};
 use luthier_protocol::task::{Identity, TaskRequest, TaskResult};
 use std::collections::HashSet;
@@ -169,6 +169,15 @@ impl Session {
         }
     }
 
+    /// The answer to a question.
+    pub async fn ask(&self, seq: Seq, question: Question, identity: Option<Identity>) -> Result<Told, SessionError> {
+        let answer = self.request(seq, Kind::Told, &ToAgent::Ask { seq, question, identity }, None).await?;
+        match self.wait(answer).await? {
+            Answer::Told(told) => Ok(told),
+            other => Err(mixed_up(&other)),
+        }
+    }
+
     /// Undo changes of a run.
     pub async fn undo(&self, request: UndoRequest, identity: Option<Identity>) -> Result<UndoReport, SessionError> {
         let seq = request.seq;
@@ -212,6 +221,7 @@ fn mixed_up(answer: &Answer) -> SessionError {
         Answer::Facts(_) => "facts",
         Answer::Journal(_) => "a journal",
         Answer::Undo(_) => "an undo report",
+        Answer::Told(_) => "an answer",
     };
     SessionError::Protocol(format!("it answered with {kind}, which was not asked for"))
 }

@@ -4,9 +4,10 @@ use super::known_hosts::{Verdict, fingerprint};
 use super::open::{Listener, Notice};
 use super::route::Route;
 use super::{HostKeyPolicy, KeyPrint, SessionError};
-use russh::client::{DisconnectReason, Handler};
+use russh::client::{self, DisconnectReason, Handler};
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::{ChannelId, ChannelOpenFailure};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,12 +34,24 @@ pub(super) struct Door {
     pub(super) suspect: AtomicBool,
     /// Why the connection ended.
     reason: Mutex<Option<String>>,
+    /// What the server said of channels it did not open, by the code of the reason, until somebody asks.
+    refusals: Mutex<Vec<(u32, String)>>,
 }
 
 impl Door {
     /// Why the connection ended, if somebody said so.
     pub(super) fn reason(&self) -> Option<String> {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the server said of a channel that it refused for this reason; `None` while that is not known, nothing when
+    /// it may have been said of another channel.
+    pub(super) fn refusal(&self, code: u32) -> Option<String> {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = refusals.iter().position(|(known, _)| *known == code)?;
+        let (_, text) = refusals.swap_remove(at);
+        let is_sure = refusals.iter().all(|(known, other)| *known != code || *other == text);
+        Some(if is_sure { text } else { String::new() })
     }
 }
 
@@ -67,6 +80,19 @@ impl Handler for Gatekeeper {
             }
         }
         Ok(true)
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _channel: ChannelId,
+        reason: ChannelOpenFailure,
+        description: &str,
+        _language: &str,
+        _session: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        let said = (reason.code(), super::escaped(description));
+        self.door.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(said);
+        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {

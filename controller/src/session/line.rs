@@ -12,6 +12,9 @@ const END_WAIT: Duration = Duration::from_secs(2);
 /// Read at once from a local pipe.
 const PIPE_READ: usize = 64 * 1024;
 
+/// How the `ssh` program ended when it failed itself, as opposed to the command it ran.
+pub(super) const SSH_FAILED: &str = "ssh failed";
+
 /// Something that came up the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -39,6 +42,8 @@ pub(super) enum LineReader {
         err: Option<Box<dyn AsyncRead + Send + Unpin>>,
         /// The process.
         child: Option<Box<Child>>,
+        /// It is the `ssh` program, whose own failures are told by its status.
+        is_ssh: bool,
     },
 }
 
@@ -74,7 +79,7 @@ impl LineReader {
     pub(super) async fn next(&mut self) -> Heard {
         match self {
             Self::Ssh(channel) => next_message(channel).await,
-            Self::Pipes { out, err, child } => next_read(out, err, child).await,
+            Self::Pipes { out, err, child, is_ssh } => next_read(out, err, child, *is_ssh).await,
         }
     }
 }
@@ -97,7 +102,7 @@ async fn next_message(channel: &mut ChannelReadHalf) -> Heard {
 
 type Source = Option<Box<dyn AsyncRead + Send + Unpin>>;
 
-async fn next_read(out: &mut Source, err: &mut Source, child: &mut Option<Box<Child>>) -> Heard {
+async fn next_read(out: &mut Source, err: &mut Source, child: &mut Option<Box<Child>>, is_ssh: bool) -> Heard {
     loop {
         let mut first = Vec::new();
         let mut second = Vec::new();
@@ -118,7 +123,7 @@ async fn next_read(out: &mut Source, err: &mut Source, child: &mut Option<Box<Ch
                 second.reserve(4096);
                 (false, err.read_buf(&mut second).await)
             }
-            (None, None) => return ended(child).await,
+            (None, None) => return ended(child, is_ssh).await,
         };
         match count {
             Ok(0) | Err(_) if is_out => *out = None,
@@ -129,11 +134,12 @@ async fn next_read(out: &mut Source, err: &mut Source, child: &mut Option<Box<Ch
     }
 }
 
-async fn ended(child: &mut Option<Box<Child>>) -> Heard {
+async fn ended(child: &mut Option<Box<Child>>, is_ssh: bool) -> Heard {
     let Some(process) = child.as_mut() else { return Heard::End };
     let status = process.wait().await;
     *child = None;
     match status {
+        Ok(status) if is_ssh && matches!(status.code(), Some(255) | None) => Heard::Exit(SSH_FAILED.to_owned()),
         Ok(status) => Heard::Exit(status.to_string()),
         Err(_) => Heard::End,
     }

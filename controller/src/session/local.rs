@@ -22,7 +22,12 @@ pub(super) fn start(script: &str) -> Result<Line, SessionError> {
         return Err(wrong("its pipes are missing".to_owned()));
     };
     Ok(Line {
-        reader: LineReader::Pipes { out: Some(Box::new(out)), err: Some(Box::new(err)), child: Some(Box::new(child)) },
+        reader: LineReader::Pipes {
+            out: Some(Box::new(out)),
+            err: Some(Box::new(err)),
+            child: Some(Box::new(child)),
+            is_ssh: false,
+        },
         writer: LineWriter::Pipe(Box::new(input)),
         keeper: None,
     })

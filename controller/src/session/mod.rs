@@ -6,26 +6,38 @@
 
 mod auth;
 mod auth_agent;
+mod bastion;
 mod bootstrap;
 mod captured;
+mod carrier;
+mod certificates;
 mod content;
 mod embedded;
 mod error;
 mod handle;
 mod host_key;
+mod jump;
 mod key_files;
 pub mod known_hosts;
 mod line;
+mod link;
 mod local;
 mod open;
+mod openssh;
 mod pattern;
+mod proxy_command;
 mod route;
 mod settings;
 mod ssh;
 mod ssh_args;
 pub mod ssh_config;
+mod ssh_config_match;
+mod ssh_config_words;
 mod ssh_options;
+mod startups;
+mod ssh_tokens;
 mod target;
+mod tunnel;
 mod wire;
 
 pub use captured::facts_under;
@@ -33,10 +45,11 @@ pub use content::ContentSource;
 pub use embedded::{Agent, Agents, agents};
 pub use error::{KeyPrint, Recorded, SessionError, Unreachable, escaped};
 pub use handle::{Pending, Session};
+pub use jump::Hop;
 pub use open::{Listener, Notice, open};
 pub use settings::{Deadlines, HostKeyPolicy, Prompt, Secret, Settings};
 pub use ssh_args::Arguments;
-pub use ssh_options::{Setting, SshOptions};
+pub use ssh_options::{AddressFamily, Logins, Proxy, Setting, SshOptions};
 pub use target::{ConnectionKind, Defaults, Lookup, Target};
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Opening a session, step by step, and what a session says while it lives.
 
+use super::bootstrap::NotBegun;
 use super::handle::Session;
 use super::line::Line;
 use super::{ConnectionKind, SessionError, Settings, Target};
-use super::{bootstrap, local, ssh, wire};
+use super::{bootstrap, local, openssh, ssh, wire};
 use luthier_protocol::bootstrap::Bootstrap;
 use luthier_protocol::message::{ControllerHello, Stream};
 use luthier_protocol::name::Seq;
@@ -51,35 +52,63 @@ pub async fn open(
 ) -> Result<Session, SessionError> {
     let script =
         Bootstrap { hashes: settings.agents.hashes(), nonce: bootstrap::nonce(), place: target.agent_path.clone() };
+    match begin(settings, target, &script, &hello, &listener).await {
+        // A cached agent that a full disk or a crash of the host left damaged is replaced.
+        Err(NotBegun { is_damaged: true, .. }) => begin(settings, target, &script.anew(), &hello, &listener).await,
+        other => other,
+    }
+    .map_err(|not_begun| not_begun.error)
+}
+
+async fn begin(
+    settings: &Arc<Settings>,
+    target: &Target,
+    script: &Bootstrap,
+    hello: &ControllerHello,
+    listener: &Listener,
+) -> Result<Session, NotBegun> {
     listener(Notice::State("connecting"));
     let line = match target.connection {
         ConnectionKind::Local => local::start(&script.script())?,
-        ConnectionKind::Ssh => ssh::start(settings, target, &script.command(), &listener).await?,
+        ConnectionKind::OpenSsh => openssh::start(settings, target, &script.command(), listener)?,
+        ConnectionKind::Ssh => ssh::start(settings, target, &script.command(), listener).await?,
     };
-    open_on(settings, line, &script, hello, listener).await
+    open_on(settings, line, script, hello, listener).await
 }
 
 /// The part that is the same for every kind of line.
-pub(super) async fn open_on(
+async fn open_on(
     settings: &Arc<Settings>,
     mut line: Line,
     script: &Bootstrap,
-    hello: ControllerHello,
-    listener: Listener,
-) -> Result<Session, SessionError> {
-    let started = bootstrap::start(&mut line, settings, script, &listener).await;
+    hello: &ControllerHello,
+    listener: &Listener,
+) -> Result<Session, NotBegun> {
+    let started = bootstrap::start(&mut line, settings, script, listener).await;
     let greeted = match started {
-        Ok(rest) => wire::greet(&mut line, settings, &hello, rest).await,
+        Ok(rest) => wire::greet(&mut line, settings, hello, rest).await.map_err(NotBegun::from),
         Err(error) => Err(error),
     };
     match greeted {
         Ok((agent, decoder)) => {
             listener(Notice::State("ready"));
-            Ok(Session::begin(settings, line, decoder, agent, listener))
+            Ok(Session::begin(settings, line, decoder, agent, Arc::clone(listener)))
         }
-        Err(error) => {
+        Err(NotBegun { is_damaged, error }) => {
+            let reason = line.keeper.as_ref().and_then(|keeper| keeper.reason());
             line.close().await;
-            Err(error)
+            Err(NotBegun { is_damaged, error: blamed(error, reason) })
         }
+    }
+}
+
+/// Where what carried the line broke, that is the cause, and it may be a bastion's and not the host's.
+fn blamed(error: SessionError, reason: Option<String>) -> SessionError {
+    match (error, reason) {
+        (SessionError::NotStarted(text), Some(reason)) if text.starts_with(bootstrap::CLOSED) => {
+            SessionError::Lost(reason)
+        }
+        (SessionError::WriteFailed(_), Some(reason)) => SessionError::Lost(reason),
+        (error, _) => error,
     }
 }

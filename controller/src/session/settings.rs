@@ -1,10 +1,12 @@
 //! What all sessions of a run share: deadlines, agents, and everything that is read once and kept.
 
 use super::auth_agent::AuthAgents;
+use super::bastion::Bastions;
 use super::embedded::Agents;
 use super::key_files::KeyFiles;
 use super::known_hosts::KnownFiles;
 use super::ssh_config::ConfigFiles;
+use super::startups::Startups;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -98,6 +100,8 @@ pub struct Settings {
     pub(super) known: KnownFiles,
     pub(super) keys: KeyFiles,
     pub(super) auth_agents: AuthAgents,
+    pub(super) startups: Startups,
+    pub(super) bastions: Bastions,
     /// Warnings about files that all hosts share: each is told once.
     warned: Mutex<HashSet<String>>,
 }
@@ -130,6 +134,8 @@ impl Settings {
             known: KnownFiles::default(),
             keys: KeyFiles::default(),
             auth_agents: AuthAgents::default(),
+            startups: Startups::default(),
+            bastions: Bastions::default(),
             warned: Mutex::default(),
         }
     }
@@ -137,6 +143,11 @@ impl Settings {
     /// Whether this warning is said for the first time in the run.
     pub(super) fn first_time(&self, warning: &str) -> bool {
         self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.to_owned())
+    }
+
+    /// Close what sessions shared: the connections to bastions. To be called when all sessions are closed.
+    pub async fn close(&self) {
+        let _ = tokio::time::timeout(self.deadlines.close, self.bastions.close()).await;
     }
 
     /// A path as people write it, with `~` for the home folder; relative ones stay.

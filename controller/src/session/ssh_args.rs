@@ -5,88 +5,255 @@ use super::ssh_options::{Setting, SshOptions, parse_port};
 /// Options taken from argument strings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Arguments {
-    /// What `-o`, `-i`, `-p`, `-l` and `-J` said, in order.
+    /// What `-o` and the flags that stand for options said, in order.
     pub settings: Vec<Setting>,
+    /// How many of these, from the front, rank before the host's own variables.
+    pub leading: usize,
     /// Configuration file named with `-F` (`none` means none at all).
     pub config_file: Option<String>,
-    /// Options that are not understood here.
+    /// Options that OpenSSH would heed and that are not heeded here: where they stand, and what they are.
     pub ignored: Vec<String>,
+    /// All words as given, for the `ssh` program.
+    pub words: Vec<String>,
 }
 
-/// Flags without a value that change nothing here (no terminal, no forwarding, no compression; addresses are tried in turn).
-const FLAGS: &str = "1246AaCfGgKkMNnqsTtVvXxYy";
+/// Flags without a value that change nothing here: no terminal, no shared connection, no compression, no background.
+const FLAGS: &str = "12aCfGgKkMNnqsTtVvXxYy";
 
-/// Flags with a value that change nothing here.
-const WITH_VALUE: &str = "BbcDEeILmOQRSWw";
+/// Flags with a value that change nothing here: escape character, log file, control socket.
+const WITH_VALUE: &str = "EeOS";
+
+/// Flags with a value that OpenSSH would heed.
+const MISSED: &str = "BcDILmPQRWw";
+
+/// Options that are heeded: [`SshOptions`] knows them.
+const HEEDED: &[&str] = &[
+    "addressfamily",
+    "bindaddress",
+    "certificatefile",
+    "challengeresponseauthentication",
+    "connectionattempts",
+    "connecttimeout",
+    "globalknownhostsfile",
+    "hashknownhosts",
+    "hostkeyalias",
+    "hostname",
+    "identitiesonly",
+    "identityagent",
+    "identityfile",
+    "kbdinteractiveauthentication",
+    "passwordauthentication",
+    "port",
+    "preferredauthentications",
+    "proxycommand",
+    "proxyjump",
+    "pubkeyauthentication",
+    "serveralivecountmax",
+    "serveraliveinterval",
+    "stricthostkeychecking",
+    "user",
+    "userknownhostsfile",
+];
+
+/// Options without a meaning for connections that are kept for a whole run and carry one command without a terminal.
+const NEEDLESS: &[&str] = &[
+    "addkeystoagent",
+    "batchmode",
+    "canonicaldomains",
+    "canonicalizefallbacklocal",
+    "canonicalizemaxdots",
+    "canonicalizepermittedcnames",
+    "channeltimeout",
+    "checkhostip",
+    "clearallforwardings",
+    "compression",
+    "compressionlevel",
+    "controlmaster",
+    "controlpath",
+    "controlpersist",
+    "enableescapecommandline",
+    "enablesshkeysign",
+    "escapechar",
+    "exitonforwardfailure",
+    "fingerprinthash",
+    "forkafterauthentication",
+    "forwardx11",
+    "forwardx11timeout",
+    "forwardx11trusted",
+    "gatewayports",
+    "gssapiauthentication",
+    "gssapiclientidentity",
+    "gssapidelegatecredentials",
+    "gssapikeyexchange",
+    "gssapirenewalforcesrekey",
+    "gssapiserveridentity",
+    "gssapitrustdns",
+    "hostbasedacceptedalgorithms",
+    "hostbasedauthentication",
+    "hostbasedkeytypes",
+    "ignoreunknown",
+    "ipqos",
+    "kbdinteractivedevices",
+    "localcommand",
+    "loglevel",
+    "logverbose",
+    "nohostauthenticationforlocalhost",
+    "numberofpasswordprompts",
+    "obscurekeystroketiming",
+    "permitlocalcommand",
+    "permitremoteopen",
+    "protocol",
+    "proxyusefdpass",
+    "requesttty",
+    "rhostsrsaauthentication",
+    "rsaauthentication",
+    "sessiontype",
+    "stdinnull",
+    "streamlocalbindmask",
+    "streamlocalbindunlink",
+    "syslogfacility",
+    "tag",
+    "tcpkeepalive",
+    "tunnel",
+    "tunneldevice",
+    "updatehostkeys",
+    "usekeychain",
+    "useprivilegedport",
+    "versionaddendum",
+    "visualhostkey",
+    "xauthlocation",
+];
+
+/// Options that OpenSSH would heed and that are not heeded here.
+const MISSED_OPTIONS: &[&str] = &[
+    "bindinterface",
+    "canonicalizehostname",
+    "casignaturealgorithms",
+    "ciphers",
+    "dynamicforward",
+    "forwardagent",
+    "hostkeyalgorithms",
+    "kexalgorithms",
+    "knownhostscommand",
+    "localforward",
+    "macs",
+    "pkcs11provider",
+    "pubkeyacceptedalgorithms",
+    "pubkeyacceptedkeytypes",
+    "rekeylimit",
+    "remotecommand",
+    "remoteforward",
+    "requiredrsasize",
+    "revokedhostkeys",
+    "securitykeyprovider",
+    "sendenv",
+    "setenv",
+    "smartcarddevice",
+    "verifyhostkeydns",
+];
 
 impl Arguments {
-    /// Read one more string of arguments.
-    pub fn add(&mut self, text: &str) -> Result<(), String> {
+    /// Read one more string of arguments; `place` names the variable or setting it is from.
+    pub fn add(&mut self, place: &str, text: &str) -> Result<(), String> {
         let words = shlex::split(text).ok_or_else(|| format!("a quote is not closed in `{text}`"))?;
+        self.words.extend(words.iter().cloned());
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let Some(flags) = word.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
                 return Err(format!("`{word}` is no option of ssh"));
             };
-            self.add_flags(flags, &mut words)?;
+            self.add_flags(place, flags, &mut words)?;
         }
         Ok(())
+    }
+
+    /// The words as one string that [`Arguments::add`] reads back; `None` when there are none.
+    pub fn written(&self) -> Option<String> {
+        let words = self.words.iter().map(String::as_str);
+        shlex::try_join(words).ok().filter(|text| !text.is_empty())
     }
 
     /// One word of flags: several without a value, perhaps a last one with its value in the rest or the next word.
-    fn add_flags(&mut self, flags: &str, words: &mut impl Iterator<Item = String>) -> Result<(), String> {
+    fn add_flags(&mut self, place: &str, flags: &str, words: &mut impl Iterator<Item = String>) -> Result<(), String> {
         for (index, flag) in flags.char_indices() {
-            if FLAGS.contains(flag) {
-                continue;
+            match flag {
+                '4' => self.push(place, "addressfamily", vec!["inet".to_owned()])?,
+                '6' => self.push(place, "addressfamily", vec!["inet6".to_owned()])?,
+                'A' => self.miss(place, "-A"),
+                other if FLAGS.contains(other) => {}
+                other => {
+                    let rest = flags.get(index + other.len_utf8()..).unwrap_or_default();
+                    let value = if rest.is_empty() {
+                        words.next().ok_or_else(|| format!("option -{other} needs a value"))?
+                    } else {
+                        rest.to_owned()
+                    };
+                    return self.add_option(place, other, value);
+                }
             }
-            let rest = flags.get(index + flag.len_utf8()..).unwrap_or_default();
-            let value = if rest.is_empty() {
-                words.next().ok_or_else(|| format!("option -{flag} needs a value"))?
-            } else {
-                rest.to_owned()
-            };
-            return self.add_option(flag, value);
         }
         Ok(())
     }
 
-    fn add_option(&mut self, flag: char, value: String) -> Result<(), String> {
+    fn add_option(&mut self, place: &str, flag: char, value: String) -> Result<(), String> {
         match flag {
-            'o' => self.add_setting(&value),
-            'i' => self.push("identityfile", vec![value]),
-            'l' => self.push("user", vec![value]),
-            'J' => self.push("proxyjump", vec![value]),
+            'o' => self.add_setting(place, &value),
+            'i' => self.push(place, "identityfile", vec![value]),
+            'l' => self.push(place, "user", vec![value]),
+            'J' => self.push(place, "proxyjump", vec![value]),
+            'b' => self.push(place, "bindaddress", vec![value]),
             'p' => {
                 parse_port(&value)?;
-                self.push("port", vec![value])
+                self.push(place, "port", vec![value])
             }
             'F' => {
                 self.config_file.get_or_insert(value);
                 Ok(())
             }
-            other if WITH_VALUE.contains(other) => {
-                self.ignored.push(format!("-{other} {value}"));
+            other if WITH_VALUE.contains(other) => Ok(()),
+            other if MISSED.contains(other) => {
+                self.miss(place, &format!("-{other} {value}"));
                 Ok(())
             }
-            other => Err(format!("option -{other} of ssh is not known")),
+            other => Err(format!("ssh has no option -{other}")),
         }
     }
 
-    fn add_setting(&mut self, text: &str) -> Result<(), String> {
+    fn add_setting(&mut self, place: &str, text: &str) -> Result<(), String> {
         let text = text.trim();
         let end = text.find(|letter: char| letter == '=' || letter.is_whitespace()).unwrap_or(text.len());
-        let (key, rest) = text.split_at(end);
+        let (name, rest) = text.split_at(end);
         let rest = rest.trim_start();
         let rest = rest.strip_prefix('=').unwrap_or(rest).trim();
-        if key.is_empty() || rest.is_empty() {
+        if name.is_empty() || rest.is_empty() {
             return Err(format!("`-o {text}` has no value"));
         }
-        let words = shlex::split(rest).ok_or_else(|| format!("a quote is not closed in `-o {text}`"))?;
-        self.push(&key.to_ascii_lowercase(), words)
+        let key = name.to_ascii_lowercase();
+        if NEEDLESS.contains(&key.as_str()) {
+            return Ok(());
+        }
+        if MISSED_OPTIONS.contains(&key.as_str()) {
+            self.miss(place, &format!("-o {text}"));
+            return Ok(());
+        }
+        if !HEEDED.contains(&key.as_str()) {
+            return Err(format!("`-o {text}`: ssh has no option {name}"));
+        }
+        // A command line goes to a shell as it is: its quotes are the shell's.
+        let words = if key == "proxycommand" {
+            vec![rest.to_owned()]
+        } else {
+            shlex::split(rest).ok_or_else(|| format!("a quote is not closed in `-o {text}`"))?
+        };
+        self.push(place, &key, words).map_err(|problem| format!("`-o {text}`: {problem}"))
     }
 
-    fn push(&mut self, key: &str, words: Vec<String>) -> Result<(), String> {
-        let setting = Setting { key: key.to_owned(), words, place: "ssh arguments".to_owned() };
+    fn miss(&mut self, place: &str, option: &str) {
+        self.ignored.push(format!("{place}: ssh option `{option}` is not heeded here"));
+    }
+
+    fn push(&mut self, place: &str, key: &str, words: Vec<String>) -> Result<(), String> {
+        let setting = Setting { key: key.to_owned(), words, place: place.to_owned() };
         // Tried on an empty host at once, so that a wrong value is an input error and not one of each host.
         SshOptions::default().apply(&setting)?;
         self.settings.push(setting);
@@ -98,12 +265,19 @@ impl Arguments {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::session::jump::Hop;
+    use crate::session::ssh_options::{AddressFamily, Proxy};
+    use std::time::Duration;
+
+    fn arguments(text: &str) -> Arguments {
+        let mut arguments = Arguments::default();
+        arguments.add("args", text).unwrap();
+        arguments
+    }
 
     fn options(text: &str) -> SshOptions {
-        let mut arguments = Arguments::default();
-        arguments.add(text).unwrap();
         let mut options = SshOptions::default();
-        for setting in &arguments.settings {
+        for setting in &arguments(text).settings {
             options.apply(setting).unwrap();
         }
         options
@@ -112,33 +286,73 @@ mod tests {
     #[test]
     fn options_are_understood_in_every_spelling() {
         let found = options(
-            "-C -o ControlMaster=auto -oPort=2222 -o 'User ops' -i ~/k -vvTi /l -J bastion -o UserKnownHostsFile=/dev/null",
+            "-C -o ControlMaster=auto -o ControlPersist=60s -oPort=2222 -o 'User ops' -i ~/k -vvTi /l -J bastion \
+             -o UserKnownHostsFile=/dev/null -4 -o ServerAliveInterval=5 -o serveralivecountmax=2 -oConnectTimeout=3 \
+             -o PreferredAuthentications=publickey -b 127.0.0.2 -o ConnectionAttempts=3",
         );
         assert_eq!((found.port, found.user.as_deref()), (Some(2222), Some("ops")));
         assert_eq!(found.identity_files, ["~/k", "/l"]);
-        assert_eq!(found.proxy, Some(Some("ProxyJump bastion".into())));
+        assert_eq!(found.proxy, Some(Proxy::Jump(Hop::list("bastion").unwrap())));
         assert_eq!(found.user_known_hosts, Some(vec!["/dev/null".into()]));
+        assert_eq!(found.address_family, Some(AddressFamily::V4));
+        assert_eq!((found.alive_interval, found.alive_count), (Some(Some(Duration::from_secs(5))), Some(2)));
+        assert_eq!(found.connect_timeout, Some(Duration::from_secs(3)));
+        assert_eq!((found.bind_address.as_deref(), found.connection_attempts), (Some("127.0.0.2"), Some(3)));
+        assert!(!found.logins.allow("password"));
+    }
+
+    #[test]
+    fn a_proxy_command_reaches_its_shell_as_it_is_written() {
+        for (text, wanted) in [
+            (r#"-o ProxyCommand="ssh -W %h:%p -q bastion""#, "ssh -W %h:%p -q bastion"),
+            (r#"-o 'ProxyCommand=sh -c "nc \"$0\" %p" %h'"#, r#"sh -c "nc \"$0\" %p" %h"#),
+            (r#"-oProxyCommand='exec nc %h %p'"#, "exec nc %h %p"),
+            (r#"-o "ProxyCommand ssh -i '/a b' -W [%h]:%p x""#, "ssh -i '/a b' -W [%h]:%p x"),
+        ] {
+            assert_eq!(options(text).proxy, Some(Proxy::Command(wanted.into())), "{text}");
+        }
+        assert_eq!(options("-o ProxyCommand=none -J x").proxy, Some(Proxy::Direct));
     }
 
     #[test]
     fn wrong_arguments_are_refused() {
-        for text in ["web1", "-o", "-o Port", "-p x", "-o Port=99999", "-z", "-o 'a"] {
-            assert!(Arguments::default().add(text).is_err(), "{text}");
+        for text in ["web1", "-o", "-o Port", "-p x", "-o Port=99999", "-z", "-o 'a", "-o Prot=2", "-J a,,b"] {
+            assert!(Arguments::default().add("args", text).is_err(), "{text}");
         }
+        let problem = Arguments::default().add("args", "-o Colour=red").unwrap_err();
+        assert_eq!(problem, "`-o Colour=red`: ssh has no option Colour");
     }
 
     #[test]
-    fn what_changes_nothing_here_is_noted() {
-        let mut arguments = Arguments::default();
-        arguments.add("-F /my/config -D 1080").unwrap();
-        assert_eq!(arguments.config_file.as_deref(), Some("/my/config"));
-        assert_eq!(arguments.ignored, ["-D 1080"]);
+    fn what_is_not_heeded_is_noted_and_what_changes_nothing_is_not() {
+        let found =
+            arguments("-F /my/config -D 1080 -o Ciphers=aes128-ctr -A -o ControlPath=/x -S none -o BatchMode=yes");
+        assert_eq!(found.config_file.as_deref(), Some("/my/config"));
+        let option = |text: &str| format!("args: ssh option `{text}` is not heeded here");
+        assert_eq!(found.ignored, [option("-D 1080"), option("-o Ciphers=aes128-ctr"), option("-A")]);
+    }
+
+    #[test]
+    fn every_name_has_one_list() {
+        let mut all: Vec<&str> = [HEEDED, NEEDLESS, MISSED_OPTIONS].concat();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn the_words_can_be_written_down_and_read_back() {
+        let first = arguments(r#"-J a,b -o ProxyCommand="ssh -W %h:%p 'x y'""#);
+        let text = first.written().unwrap();
+        assert_eq!(arguments(&text), first);
+        assert_eq!(Arguments::default().written(), None);
     }
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic(text in "[-oipFJ= 'a-z0-9\"\\\\é]{0,60}") {
-            let _ = Arguments::default().add(&text);
+        fn no_text_makes_the_parser_panic(text in "[-oipFJ46A= 'a-z0-9\"\\\\é]{0,60}") {
+            let _ = Arguments::default().add("args", &text);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The OpenSSH client options that matter here, from whichever source: the first value wins.
 
 use super::HostKeyPolicy;
+use super::jump::Hop;
 use std::time::Duration;
 
 /// One option as written: key, words, and where.
@@ -43,8 +44,68 @@ pub struct SshOptions {
     pub hash_known_hosts: Option<bool>,
     /// Deadline for connecting.
     pub connect_timeout: Option<Duration>,
-    /// Way to the host that is not a plain connection (`ProxyJump …`, `ProxyCommand …`), `None` inside when `none`.
-    pub proxy: Option<Option<String>>,
+    /// How often connecting is tried.
+    pub connection_attempts: Option<u32>,
+    /// Which kind of addresses is dialled.
+    pub address_family: Option<AddressFamily>,
+    /// Address to dial from.
+    pub bind_address: Option<String>,
+    /// Silence after which the host is asked for a sign of life; `None` inside: never.
+    pub alive_interval: Option<Option<Duration>>,
+    /// How many of these questions may go unanswered.
+    pub alive_count: Option<u32>,
+    /// Ways to log in that may be used.
+    pub logins: Logins,
+    /// Way to the host.
+    pub proxy: Option<Proxy>,
+}
+
+/// Kinds of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressFamily {
+    /// All of them.
+    Any,
+    /// Version 4 (`inet`).
+    V4,
+    /// Version 6 (`inet6`).
+    V6,
+}
+
+/// Way to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proxy {
+    /// A plain connection (`none`).
+    Direct,
+    /// Through other hosts, in this order.
+    Jump(Vec<Hop>),
+    /// Over the pipes of a program; its command line, `%` letters still in it.
+    Command(String),
+}
+
+/// Ways to log in that options allow; `None` where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// Keys.
+    pub keys: Option<bool>,
+    /// Passwords.
+    pub password: Option<bool>,
+    /// Questions and answers.
+    pub interactive: Option<bool>,
+    /// Names of the only ways to be used.
+    pub preferred: Option<Vec<String>>,
+}
+
+impl Logins {
+    /// Whether a way may be used, by its name in the SSH protocol.
+    pub fn allow(&self, name: &str) -> bool {
+        let said = match name {
+            "publickey" => self.keys,
+            "password" => self.password,
+            "keyboard-interactive" => self.interactive,
+            _ => None,
+        };
+        said != Some(false) && self.preferred.as_ref().is_none_or(|names| names.iter().any(|known| known == name))
+    }
 }
 
 impl SshOptions {
@@ -76,10 +137,33 @@ impl SshOptions {
                 }
                 keep(&mut self.connect_timeout, || parse_seconds(first))
             }
+            "connectionattempts" => keep(&mut self.connection_attempts, || parse_count(first)),
+            "addressfamily" => keep(&mut self.address_family, || parse_family(first)),
+            "bindaddress" => keep(&mut self.bind_address, || Ok(first.to_owned())),
+            "serveraliveinterval" => keep(&mut self.alive_interval, || match first {
+                "0" | "none" => Ok(None),
+                other => parse_seconds(other).map(Some),
+            }),
+            "serveralivecountmax" => keep(&mut self.alive_count, || parse_count(first)),
+            "pubkeyauthentication" => keep(&mut self.logins.keys, || match first {
+                "unbound" | "host-bound" => Ok(true),
+                other => parse_flag(other),
+            }),
+            "passwordauthentication" => keep(&mut self.logins.password, || parse_flag(first)),
+            "kbdinteractiveauthentication" | "challengeresponseauthentication" => {
+                keep(&mut self.logins.interactive, || parse_flag(first))
+            }
+            "preferredauthentications" => keep(&mut self.logins.preferred, || {
+                Ok(first.split(',').map(|name| name.trim().to_ascii_lowercase()).collect())
+            }),
             // The first of the two wins over the other, as in OpenSSH.
-            "proxyjump" | "proxycommand" => keep(&mut self.proxy, || {
-                let name = if setting.key == "proxyjump" { "ProxyJump" } else { "ProxyCommand" };
-                Ok((!first.eq_ignore_ascii_case("none")).then(|| format!("{name} {}", setting.words.join(" "))))
+            "proxyjump" => keep(&mut self.proxy, || match first {
+                none if none.eq_ignore_ascii_case("none") => Ok(Proxy::Direct),
+                _ => Hop::list(&setting.words.join(" ")).map(Proxy::Jump),
+            }),
+            "proxycommand" => keep(&mut self.proxy, || {
+                let line = setting.words.join(" ");
+                Ok(if line.eq_ignore_ascii_case("none") { Proxy::Direct } else { Proxy::Command(line) })
             }),
             _ => Ok(()),
         }
@@ -102,6 +186,22 @@ pub(super) fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(format!("`{text}` is no port (1 to 65535)")),
+    }
+}
+
+fn parse_count(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(format!("`{text}` is no number above 0")),
+    }
+}
+
+fn parse_family(text: &str) -> Result<AddressFamily, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "any" => Ok(AddressFamily::Any),
+        "inet" => Ok(AddressFamily::V4),
+        "inet6" => Ok(AddressFamily::V6),
+        _ => Err(format!("`{text}` is none of any, inet, inet6")),
     }
 }
 
@@ -178,14 +278,37 @@ mod tests {
         assert_eq!(options.port, Some(22));
         assert_eq!(options.identity_files, ["a", "b"]);
         assert_eq!(options.connect_timeout, Some(Duration::from_secs(90)));
-        assert_eq!(options.proxy, Some(None));
+        assert_eq!(options.proxy, Some(Proxy::Direct));
+    }
+
+    #[test]
+    fn ways_to_log_in_are_narrowed() {
+        let mut options = SshOptions::default();
+        assert!(options.logins.allow("publickey") && options.logins.allow("password"));
+        options.apply(&setting("passwordauthentication", &["no"])).unwrap();
+        options.apply(&setting("preferredauthentications", &["publickey,password"])).unwrap();
+        assert!(options.logins.allow("publickey"));
+        assert!(!options.logins.allow("password") && !options.logins.allow("keyboard-interactive"));
+    }
+
+    #[test]
+    fn signs_of_life_can_be_switched_off() {
+        let mut options = SshOptions::default();
+        options.apply(&setting("serveraliveinterval", &["0"])).unwrap();
+        assert_eq!(options.alive_interval, Some(None));
     }
 
     #[test]
     fn wrong_values_are_refused() {
-        for (key, word) in
-            [("port", "0"), ("identitiesonly", "maybe"), ("stricthostkeychecking", "x"), ("connecttimeout", "1x")]
-        {
+        for (key, word) in [
+            ("port", "0"),
+            ("identitiesonly", "maybe"),
+            ("stricthostkeychecking", "x"),
+            ("connecttimeout", "1x"),
+            ("proxyjump", "a,,b"),
+            ("addressfamily", "inet5"),
+            ("connectionattempts", "0"),
+        ] {
             assert!(SshOptions::default().apply(&setting(key, &[word])).is_err(), "{key}");
         }
     }

@@ -14,6 +14,8 @@ pub enum ConnectionKind {
     /// Over SSH.
     #[default]
     Ssh,
+    /// Over SSH, by the `ssh` program.
+    OpenSsh,
     /// A child process on this machine.
     Local,
 }
@@ -37,6 +39,8 @@ pub struct Target {
     pub connection: ConnectionKind,
     /// Folder on the host where the operator wants agents to be kept.
     pub agent_path: Option<String>,
+    /// The `ssh` program, where it is another than the one in `PATH`.
+    pub ssh_program: Option<String>,
     /// OpenSSH command-line options.
     pub ssh_args: Arguments,
     /// Deadline for connecting, if the inventory says one.
@@ -56,12 +60,14 @@ pub struct Defaults {
     pub password: Option<Secret>,
     /// Key file.
     pub private_key: Option<PathBuf>,
-    /// Connection word (`ssh`, `local`).
+    /// Connection word (`ssh`, `openssh`, `local`).
     pub connection: Option<String>,
     /// Check host keys.
     pub host_key_checking: Option<bool>,
     /// Deadline for connecting.
     pub connect_timeout: Option<Duration>,
+    /// OpenSSH options that rank before variables.
+    pub ssh_args: Option<String>,
     /// OpenSSH options for all hosts.
     pub ssh_common_args: Option<String>,
     /// OpenSSH options after those.
@@ -82,6 +88,7 @@ impl Target {
             private_keys: Vec::new(),
             connection: ConnectionKind::Ssh,
             agent_path: None,
+            ssh_program: None,
             ssh_args: Arguments::default(),
             connect_timeout: None,
             host_key_checking: None,
@@ -103,6 +110,7 @@ impl Target {
         "ansible_private_key_file",
         "ansible_ssh_private_key_file",
         "ansible_ssh_args",
+        "ansible_ssh_executable",
         "ansible_ssh_common_args",
         "ansible_ssh_extra_args",
         "luthier_agent_path",
@@ -127,12 +135,7 @@ impl Target {
             .text(&["ansible_private_key_file", "ansible_ssh_private_key_file"])?
             .map(|text| expand_home(&home, &text))
             .or_else(|| defaults.private_key.clone());
-        let mut ssh_args = Arguments::default();
-        let common = vars.text(&["ansible_ssh_common_args"])?.or_else(|| defaults.ssh_common_args.clone());
-        let extra = vars.text(&["ansible_ssh_extra_args"])?.or_else(|| defaults.ssh_extra_args.clone());
-        for text in [vars.text(&["ansible_ssh_args"])?, common, extra].into_iter().flatten() {
-            ssh_args.add(&text).map_err(|error| vars.wrong("ansible_ssh_common_args", &error))?;
-        }
+        let ssh_args = vars.arguments(defaults)?;
         Ok(Self {
             host: host.clone(),
             address: vars.text(&["ansible_host", "ansible_ssh_host"])?.unwrap_or_else(|| host.0.clone()),
@@ -145,6 +148,7 @@ impl Target {
             private_keys: key.into_iter().collect(),
             connection,
             agent_path: vars.text(&["luthier_agent_path"])?.or_else(|| defaults.agent_path.clone()),
+            ssh_program: vars.text(&["ansible_ssh_executable"])?,
             ssh_args,
             connect_timeout: vars.seconds(&["ansible_ssh_timeout", "ansible_timeout"])?.or(defaults.connect_timeout),
             host_key_checking: vars
@@ -163,9 +167,10 @@ fn connection_kind(host: &HostName, word: &str) -> Result<ConnectionKind, Sessio
     let short = word.rsplit('.').next().unwrap_or(word);
     match short {
         "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "libssh" => Ok(ConnectionKind::Ssh),
+        "openssh" => Ok(ConnectionKind::OpenSsh),
         "local" => Ok(ConnectionKind::Local),
         _ => Err(SessionError::Input(format!(
-            "{host}: ansible_connection is `{word}`; known are ssh (also smart, paramiko, libssh) and local"
+            "{host}: ansible_connection is `{word}`; known are ssh (also smart, paramiko, libssh), openssh and local"
         ))),
     }
 }
@@ -198,6 +203,26 @@ impl Vars<'_> {
             // The value is not shown: it may be a password.
             Some((name, _)) => Err(self.wrong(name, "text expected, found a list or mapping")),
         }
+    }
+
+    /// OpenSSH options, in the order in which they count: `ansible_ssh_args` stands before what the other variables
+    /// say, the rest after it.
+    fn arguments(&self, defaults: &Defaults) -> Result<Arguments, SessionError> {
+        let mut found = Arguments::default();
+        let sources = [
+            ("ansible_ssh_args", &defaults.ssh_args),
+            ("ansible_ssh_common_args", &defaults.ssh_common_args),
+            ("ansible_ssh_extra_args", &defaults.ssh_extra_args),
+        ];
+        for (name, fallback) in sources {
+            if let Some(text) = self.text(&[name])?.or_else(|| fallback.clone()) {
+                found.add(name, &text).map_err(|problem| self.wrong(name, &problem))?;
+            }
+            if name == "ansible_ssh_args" {
+                found.leading = found.settings.len();
+            }
+        }
+        Ok(found)
     }
 
     fn port(&self, names: &[&'static str]) -> Result<Option<u16>, SessionError> {
@@ -269,7 +294,15 @@ mod tests {
             (json!({"ansible_user": ["a"]}), "web1: ansible_user: text expected, found a list or mapping"),
             (
                 json!({"ansible_connection": "winrm"}),
-                "web1: ansible_connection is `winrm`; known are ssh (also smart, paramiko, libssh) and local",
+                "web1: ansible_connection is `winrm`; known are ssh (also smart, paramiko, libssh), openssh and local",
+            ),
+            (
+                json!({"ansible_ssh_extra_args": "-o Colour=red"}),
+                "web1: ansible_ssh_extra_args: `-o Colour=red`: ssh has no option Colour",
+            ),
+            (
+                json!({"ansible_ssh_args": "-J a,,b"}),
+                "web1: ansible_ssh_args: `` is no jump host ([user@]host[:port], or ssh:// before it)",
             ),
         ] {
             assert_eq!(target(&vars).unwrap_err().to_string(), wanted);

@@ -4,12 +4,12 @@
 //! ends its session and nobody else's.
 
 use super::content::{self, ContentSource};
-use super::line::{Heard, Line, LineReader, LineWriter};
+use super::line::{Heard, Line, LineReader, LineWriter, SSH_FAILED};
 use super::open::{Listener, Notice};
 use super::{SessionError, Settings, escaped};
 use luthier_protocol::frame::{Decoder, encode};
 use luthier_protocol::journal::{Transaction, UndoReport};
-use luthier_protocol::message::{AgentHello, ControllerHello, FromAgent, ToAgent};
+use luthier_protocol::message::{AgentHello, ControllerHello, FromAgent, ToAgent, Told};
 use luthier_protocol::name::Seq;
 use luthier_protocol::task::TaskResult;
 use luthier_protocol::{Map, PROTOCOL_VERSION};
@@ -35,6 +35,7 @@ pub(super) enum Answer {
     Facts(Map),
     Journal(Vec<Transaction>),
     Undo(UndoReport),
+    Told(Told),
 }
 
 /// What a request waits for.
@@ -44,6 +45,7 @@ pub(super) enum Kind {
     Facts,
     Journal,
     Undo,
+    Told,
 }
 
 struct Waiter {
@@ -245,6 +247,7 @@ impl Tail {
     /// The agent is gone: how, in words.
     fn gone(&self) -> SessionError {
         let how = match &self.status {
+            Some(text) if text == SSH_FAILED => "ssh ended".to_owned(),
             Some(text) => format!("the agent ended ({text})"),
             None => CLOSED.to_owned(),
         };
@@ -333,6 +336,7 @@ impl Conversation {
             FromAgent::Journal { seq, transactions } => {
                 self.desk.answer(seq, Kind::Journal, Ok(Answer::Journal(transactions)))?;
             }
+            FromAgent::Told { seq, told } => self.desk.answer(seq, Kind::Told, Ok(Answer::Told(told)))?,
             FromAgent::Undo(report) => self.desk.answer(report.seq, Kind::Undo, Ok(Answer::Undo(report)))?,
             FromAgent::Refused { seq, message } => self.desk.refuse(seq, &message)?,
             FromAgent::Fatal { message } => return Err(gave_up(&message)),

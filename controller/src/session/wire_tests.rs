@@ -36,7 +36,7 @@ fn pair() -> (Line, Peer) {
     let (ours, theirs) = tokio::io::duplex(1024);
     let (reader, writer) = tokio::io::split(ours);
     let line = Line {
-        reader: LineReader::Pipes { out: Some(Box::new(reader)), err: None, child: None },
+        reader: LineReader::Pipes { out: Some(Box::new(reader)), err: None, child: None, is_ssh: false },
         writer: LineWriter::Pipe(Box::new(writer)),
         keeper: None,
     };
@@ -88,6 +88,7 @@ fn task(seq: Seq) -> TaskRequest {
         stop_on_failure: false,
         live: false,
         revert: Default::default(),
+        job: None,
     }
 }
 

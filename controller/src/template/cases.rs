@@ -204,3 +204,15 @@ fn encrypted_values_are_decrypted_when_they_are_read_and_never_rendered() {
     );
     assert!(engine().render(&text, &scope, &Place::default()).is_err());
 }
+
+#[test]
+fn queries_and_addresses() {
+    assert_eq!(shown("{'a': [{'b': 1}, {'b': 2}]} | json_query('a[*].b')"), "[1,2]");
+    assert_eq!(shown("{'a': 1} | community.general.json_query('nothing')"), "null");
+    assert!(eval("{} | json_query('a[')", &[]).unwrap_err().message.contains("a["));
+    assert_eq!(shown("['192.0.2.7/24', 'kvm7'] | ansible.utils.ipaddr('address')"), "[\"192.0.2.7\"]");
+    assert_eq!(shown("'kvm7' | ipaddr"), "false");
+    assert_eq!(shown("'192.0.2.0/24' | ansible.utils.nthhost(5)"), "\"192.0.2.5\"");
+    assert_eq!(shown("'192.0.2.255' | ipmath(1)"), "\"192.0.3.0\"");
+    assert_eq!(shown("['2001:db8::1', '192.0.2.1'] | ipwrap"), "[\"[2001:db8::1]\",\"192.0.2.1\"]");
+}

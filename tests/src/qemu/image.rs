@@ -29,7 +29,8 @@ for card in /sys/class/net/e*; do
   ip addr add 10.0.2.15/24 dev "${card##*/}"
 done
 /usr/sbin/sshd -f /etc/ssh/sshd_config -E /dev/console
-while :; do sleep 3600; done
+trap 'reboot -f' TERM
+while :; do sleep 3600 & wait $!; done
 "#;
 
 /// A kernel unpacked from its package.

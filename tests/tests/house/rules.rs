@@ -90,6 +90,7 @@ pub const AGENT: Rooms = &[
 pub const DOORS: &[(&str, &[&str])] = &[
     ("russh::", &["controller/src/session/"]),
     ("minijinja::", &["controller/src/template/"]),
+    ("jmespath::", &["controller/src/template/"]),
     ("clap::", &["controller/src/cli/"]),
     ("clap_complete::", &["controller/src/cli/"]),
     ("clap_mangen::", &["controller/src/cli/"]),

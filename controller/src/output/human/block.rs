@@ -36,6 +36,8 @@ pub(super) struct Block {
     pub(super) diff: Vec<String>,
     /// Further lines.
     pub(super) lines: Vec<String>,
+    /// The lines are what the task gave, and that was asked for.
+    pub(super) has_output: bool,
 }
 
 impl Block {
@@ -47,6 +49,7 @@ impl Block {
             headline: headline(task),
             diff: Vec::new(),
             lines: Vec::new(),
+            has_output: false,
         };
         for item in items {
             let label = label(item);
@@ -69,11 +72,40 @@ impl Block {
         block
     }
 
+    /// The result of a single task on its own (`exec`): what it gave is what was asked for.
+    pub(super) fn of_single(task: &TaskEvent, verbosity: u8) -> Self {
+        let mut block = Self::new(task, &[], verbosity);
+        if verbosity == 0 && !bad(task) && !is_debug(task) {
+            block.lines = given(&task.result);
+            block.has_output = !block.lines.is_empty();
+        }
+        block
+    }
+
+    /// The block without what names the host it is of: its name, its address. Blocks of two hosts with which the same
+    /// went wrong are then equal.
+    pub(super) fn of_any_host(&self, host: &str) -> Self {
+        let is_address = |word: &str| {
+            let bare = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
+            let address = bare.split_once('@').map_or(bare, |(_, address)| address);
+            address == host
+                || address.parse::<std::net::IpAddr>().is_ok()
+                || address.rsplit_once(':').is_some_and(|(address, _)| address.parse::<std::net::IpAddr>().is_ok())
+        };
+        let mask = |text: &String| {
+            text.split(' ').map(|word| if is_address(word) { "…" } else { word }).collect::<Vec<_>>().join(" ")
+        };
+        Self { headline: mask(&self.headline), ..self.clone() }
+    }
+
     /// The text behind the name of the host or hosts.
     pub(super) fn summary(&self, paint: Paint, several: bool) -> String {
         let mut out = paint.status(self.status, &self.words);
         if several && !self.diff.is_empty() {
             out.push_str(", same diff");
+        }
+        if several && self.has_output {
+            out.push_str(", same output");
         }
         if !self.headline.is_empty() {
             out.push_str(": ");
@@ -154,6 +186,17 @@ fn details(task: &TaskEvent, verbosity: u8) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What a task gave: the output of a command as it is, of any other module its values.
+fn given(result: &Map) -> Vec<String> {
+    let is_command = result.contains_key("rc") && result.contains_key("stdout");
+    if !is_command {
+        return told(result, &[]).flat_map(|(key, value)| pretty(key, value)).collect();
+    }
+    let text = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default();
+    let errors = text("stderr").lines().map(|line| format!("stderr: {}", escape(line)));
+    text("stdout").lines().map(|line| escape(line).into_owned()).chain(errors).collect()
 }
 
 /// The values of a result that are worth showing.

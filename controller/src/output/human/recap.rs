@@ -7,18 +7,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// With more hosts than this, those that ended well with equal counts share a line.
-const EACH: usize = 20;
+pub(super) const EACH: usize = 20;
 
-/// The recap as lines.
-pub(super) fn lines(recap: &BTreeMap<String, Recap>, elapsed: Option<Duration>, paint: Paint) -> Vec<String> {
+/// The recap as lines; of more than `each` hosts those that ended well are folded, and left to the totals where it is 0.
+pub(super) fn lines(
+    recap: &BTreeMap<String, Recap>,
+    each: usize,
+    elapsed: Option<Duration>,
+    paint: Paint,
+) -> Vec<String> {
     let mut rows: IndexMap<(Recap, Option<String>), u32> = IndexMap::new();
     for (host, counts) in recap {
-        let fold = recap.len() > EACH && counts.failed == 0 && counts.unreachable == 0;
+        let fold = recap.len() > each && counts.failed == 0 && counts.unreachable == 0;
         let name = if fold { None } else { Some(escape(host).into_owned()) };
         *rows.entry((*counts, name)).or_default() += 1;
     }
     let mut named: Vec<(String, Recap)> =
         rows.into_iter().map(|((counts, name), number)| (name.unwrap_or_else(|| hosts(number)), counts)).collect();
+    if each == 0 {
+        // All that ended well are in the totals.
+        named.retain(|(_, counts)| counts.failed > 0 || counts.unreachable > 0);
+    }
     // Whatever needs attention stands last, next to the totals.
     named.sort_by_key(|(_, counts)| counts.failed > 0 || counts.unreachable > 0);
     let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -105,7 +114,7 @@ mod tests {
         let mut recap: BTreeMap<String, Recap> =
             (0..30).map(|n| (format!("kvm{n:02}"), Recap { ok: 3, changed: 1, ..Recap::default() })).collect();
         recap.insert("kvm07".into(), Recap { failed: 1, ..Recap::default() });
-        let text = lines(&recap, Some(Duration::from_secs(125)), Paint(false));
+        let text = lines(&recap, EACH, Some(Duration::from_secs(125)), Paint(false));
         assert_eq!(
             text,
             [

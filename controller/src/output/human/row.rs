@@ -30,6 +30,8 @@ pub struct Human {
     heading: String,
     /// Hosts go through the play without waiting for each other.
     free: bool,
+    /// The run is one task without a playbook.
+    is_single: bool,
     told: HashSet<String>,
     handlers: HashSet<String>,
 }
@@ -37,6 +39,10 @@ pub struct Human {
 #[derive(Default)]
 struct Held {
     blocks: Vec<(String, Block)>,
+    /// What went wrong and was shown, with the host it was shown of and those it holds for as well.
+    bad: IndexMap<Block, (String, Vec<String>)>,
+    /// How long hosts took, and by which module.
+    took: HashMap<String, (u64, String)>,
     /// Hosts that have ended the task, shown already or held.
     ended: HashSet<String>,
 }
@@ -57,6 +63,7 @@ impl Human {
             current: String::new(),
             heading: String::new(),
             free: false,
+            is_single: false,
             told: HashSet::new(),
             handlers: HashSet::new(),
         }
@@ -84,6 +91,9 @@ impl Human {
         self.free = false;
         self.heading.clear();
         self.current.clear();
+        if self.is_single {
+            return;
+        }
         let number = if hosts.len() == 1 { "1 host".to_owned() } else { format!("{} hosts", hosts.len()) };
         let title = self.paint.heading(&format!("PLAY [{}]", escape(play)));
         self.show(&[String::new(), format!("{title} {number}")]);
@@ -109,7 +119,7 @@ impl Human {
 
     /// Print a task's heading unless what is printed next stands under it anyway.
     fn head(&mut self, task: &str) {
-        if self.heading != task {
+        if self.heading != task && !self.is_single {
             let word = if self.handlers.contains(task) { "HANDLER" } else { "TASK" };
             let title = self.paint.heading(&format!("{word} [{}]", escape(task)));
             self.show(&[String::new(), title]);
@@ -130,19 +140,30 @@ impl Human {
         if task.task != self.current && !self.current.is_empty() {
             self.free = true;
         }
-        let block = Block::new(task, &items, self.verbosity);
+        let block = match self.is_single {
+            true => Block::of_single(task, self.verbosity),
+            false => Block::new(task, &items, self.verbosity),
+        };
         let bad = matches!(task.status, EventStatus::Failed | EventStatus::Unreachable) && !task.ignored;
-        if bad {
-            self.head(&task.task);
-            let lines = print::lines(std::slice::from_ref(&task.host), &block, self.paint, self.verbosity);
-            self.show(&lines);
-            if !task.rescued {
-                self.active.remove(&task.host);
-            }
+        if bad && !task.rescued {
+            self.active.remove(&task.host);
         }
         let held = self.held.entry(task.task.clone()).or_default();
         held.ended.insert(task.host.clone());
-        if !bad {
+        if self.verbosity > 1 {
+            held.took.insert(task.host.clone(), (task.duration_ms, task.action.clone()));
+        }
+        if bad {
+            // The first of its kind is shown at once, the others are counted.
+            let seen = held.bad.entry(block.of_any_host(&task.host)).or_insert_with(|| (task.host.clone(), Vec::new()));
+            if seen.0 == task.host {
+                self.head(&task.task);
+                let lines = print::lines(std::slice::from_ref(&task.host), &block, self.paint, self.verbosity);
+                self.show(&lines);
+            } else {
+                seen.1.push(task.host.clone());
+            }
+        } else {
             held.blocks.push((task.host.clone(), block));
         }
         if bad && !task.rescued {
@@ -177,15 +198,27 @@ impl Human {
         let complete = self.complete(task);
         let Some(held) = self.held.get_mut(task) else { return };
         let blocks = std::mem::take(&mut held.blocks);
+        let bad: Vec<(Block, String, Vec<String>)> = held
+            .bad
+            .iter_mut()
+            .filter(|(_, (_, hosts))| !hosts.is_empty())
+            .map(|(block, (first, hosts))| (block.clone(), first.clone(), std::mem::take(hosts)))
+            .collect();
+        let took = std::mem::take(&mut held.took);
         if complete {
             self.held.shift_remove(task);
         }
-        if blocks.is_empty() {
+        if blocks.is_empty() && bad.is_empty() {
             return;
         }
         self.head(task);
+        for (block, first, hosts) in bad {
+            let lines = print::same(&hosts, &block, &first, self.paint, self.verbosity);
+            self.show(&lines);
+        }
         for (block, hosts) in print::fold(blocks) {
-            let lines = print::lines(&hosts, &block, self.paint, self.verbosity);
+            let mut lines = print::lines(&hosts, &block, self.paint, self.verbosity);
+            lines.extend(print::took(&hosts, &took, self.paint));
             self.show(&lines);
         }
     }
@@ -212,7 +245,10 @@ impl Human {
 impl Output for Human {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { .. } => self.started = self.now.then(Instant::now),
+            Event::RunStarted { playbooks, .. } => {
+                self.started = self.now.then(Instant::now);
+                self.is_single = playbooks.first().is_some_and(|name| name.starts_with("exec "));
+            }
             Event::PlayStarted { play, hosts } => self.play(play, hosts),
             Event::TaskStarted { task, handler, .. } => self.task_started(task, *handler),
             Event::Output { host, task, stream, data } => {
@@ -224,11 +260,18 @@ impl Output for Human {
             }
             Event::TaskResult(task) => self.result(task),
             Event::Warning { host, message } => self.warn(host.as_deref(), message),
-            Event::HostState { .. } => {}
+            Event::HostState { host, state } if self.verbosity > 2 => {
+                self.screen.talk(&format!("{}: {}\n", escape(host), escape(state)));
+            }
+            Event::HostState { .. } | Event::HostDone { .. } => {}
             Event::RunFinished { recap, .. } => {
                 self.flush_all();
-                let mut lines = vec![String::new(), self.paint.heading("RECAP")];
-                lines.extend(recap::lines(recap, self.started.map(|at| at.elapsed()), self.paint));
+                let mut lines = vec![String::new()];
+                if !self.is_single {
+                    lines.push(self.paint.heading("RECAP"));
+                }
+                let each = if self.is_single { 0 } else { recap::EACH };
+                lines.extend(recap::lines(recap, each, self.started.map(|at| at.elapsed()), self.paint));
                 self.show(&lines);
             }
         }

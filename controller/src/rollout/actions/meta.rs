@@ -44,14 +44,23 @@ pub async fn run(walker: &mut HostRun, task: &Arc<PlannedTask>, scope: &Scope, p
             Flow::Next
         }
         "clear_host_errors" => {
-            walker.batch.lost().iter().for_each(|host| walker.batch.regain(host));
+            let lost = walker.batch.lost();
+            lost.iter().for_each(|host| {
+                walker.run.forgive(host);
+                walker.batch.regain(host);
+            });
+            walker.batch.cleared.store(true, Ordering::SeqCst);
             Flow::Next
         }
         "reset_connection" => {
-            crate::rollout::connect::forget(walker).await;
+            crate::rollout::connect::close_host(&walker.run, &walker.host).await;
             Flow::Next
         }
-        // The inventory is read once a run; `noop` is what it says.
+        "refresh_inventory" => match walker.run.refresh_inventory() {
+            Ok(()) => Flow::Next,
+            Err(message) => failed(walker, &Outcome::failed(format!("failed to read the inventory again: {message}"))),
+        },
+        // `noop` is what it says.
         _ => Flow::Next,
     }
 }

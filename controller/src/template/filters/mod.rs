@@ -1,5 +1,6 @@
 //! Filters: one file a group, one table a file.
 
+mod addresses;
 mod data;
 mod dicts;
 mod hashes;
@@ -7,6 +8,7 @@ mod lists;
 mod mersenne;
 mod numbers;
 mod paths;
+mod queries;
 mod random;
 mod regexes;
 mod select;
@@ -36,5 +38,7 @@ const GROUPS: &[&[(&str, Filter)]] = &[
     paths::FILTERS,
     data::FILTERS,
     hashes::FILTERS,
+    queries::FILTERS,
+    addresses::FILTERS,
     times::FILTERS,
 ];

@@ -1,0 +1,38 @@
+//! Questions of the controller that are no tasks: they change nothing a journal knows of.
+
+use super::job;
+use crate::host::hashes::Algorithm;
+use crate::host::{Host, Kind};
+use luthier_protocol::message::{PIECE, Question, Told};
+use std::path::Path;
+
+/// The answer, or why there is none, for people.
+pub fn tell(host: &Host, state: &Path, question: &Question) -> Result<Told, String> {
+    match question {
+        Question::Job { id, erase } => {
+            let (file, result) = job::status(state, id, *erase).map_err(|error| format!("job {id}: {error}"))?;
+            Ok(Told::Job { file, result })
+        }
+        Question::File { path } => file(host, path),
+        Question::Piece { path, offset, length } => host
+            .read_piece(path, *offset, (*length).min(PIECE))
+            .map(Told::Piece)
+            .map_err(|error| format!("cannot read {path}: {error}")),
+    }
+}
+
+fn file(host: &Host, path: &str) -> Result<Told, String> {
+    let path = host.absolute(path);
+    let wrong = |error: std::io::Error| format!("cannot read {path}: {error}");
+    let Some(stat) = host.stat(&path).map_err(wrong)? else {
+        return Ok(Told::File { path, size: None, is_directory: false, sha1: None });
+    };
+    match stat.kind {
+        Kind::File => {
+            let sha1 = host.digest(&path, Algorithm::Sha1).map_err(wrong)?;
+            Ok(Told::File { path, size: Some(stat.size), is_directory: false, sha1: Some(sha1) })
+        }
+        Kind::Directory => Ok(Told::File { path, size: Some(stat.size), is_directory: true, sha1: None }),
+        _ => Err(format!("{path} is a device, pipe or socket, no file")),
+    }
+}

@@ -1,0 +1,83 @@
+"""Facts: in the agent, end to end against `ssh host true`, and against `ansible -m setup`."""
+
+import os
+import time
+from pathlib import Path
+
+from calls import Failed, call, fastest
+from report import Row, at_least, at_most, ratio, seconds
+from rounds import alternate, paired
+
+#: How many captured machines are tried.
+LARGEST = 8
+
+
+def measure(bench):
+    """Rows of this topic."""
+    runs, hosts = bench.contenders, bench.options.hosts
+    agent = bench.agent()
+    rows = [in_agent(bench, agent)]
+    rows += captured(bench, agent)
+    runs.luthier_facts()
+    contenders = {"ssh host true": (None, runs.ssh_true), "luthier facts": (None, runs.luthier_facts)}
+    fewer = {}
+    if not bench.options.skip_rivals:
+        contenders["ansible -m setup"] = (None, runs.ansible_facts)
+        fewer["ansible -m setup"] = bench.options.rival_rounds
+    samples = alternate(bench.site, contenders, bench.options.rounds, fewer)
+    bench.keep("facts", samples)
+    mine = samples["luthier facts"]
+    value = paired(samples, "luthier facts", "ssh host true")
+    rows.append(at_most("facts", f"`luthier facts` of {hosts} hosts against `ssh host true`", value, 1.0,
+                        f"{ratio(value)} ({seconds(mine.middle())}; CPU {seconds(mine.middle_cpu())} + hosts "
+                        f"{seconds(mine.middle_host_cpu())})", "≤ 1.0×"))
+    if not bench.options.skip_rivals:
+        value = paired(samples, "ansible -m setup", "luthier facts")
+        theirs = samples["ansible -m setup"]
+        rows.append(at_least("facts", f"`luthier facts` of {hosts} hosts: faster than `ansible -m setup`", value, 8,
+                             f"{ratio(value)} ({seconds(theirs.middle())})", "≥ 8×"))
+    return rows
+
+
+def gather(agent, rounds, *words):
+    """Shortest wall and CPU time of the agent gathering and printing facts, its start included."""
+    env = {"PATH": os.environ.get("PATH", "")}
+    took = [call([agent, "facts", *words], env=env) for _ in range(max(rounds, 5) * 4)]
+    return fastest([one.wall for one in took]), fastest([one.cpu for one in took])
+
+
+def in_agent(bench, agent):
+    """This machine's facts."""
+    wall, cpu = gather(agent, bench.options.rounds)
+    return at_most("facts", "in the agent, this machine", wall, 0.015, f"{seconds(wall)} (CPU {seconds(cpu)})",
+                   "≤ 15 ms on 2 CPUs")
+
+
+def captured(bench, agent):
+    """The captured machine whose facts take longest, where there are captured machines."""
+    times = {}
+    for machine in unpacked(bench.site.folder / "captured"):
+        try:
+            begin = time.perf_counter()
+            call([agent, "facts", "--root", machine])
+            times[machine] = time.perf_counter() - begin
+        except Failed:  # a folder that is no machine: here only the slowest counts
+            continue
+    if not times:
+        return [Row("facts", "in the agent, largest captured machine", "not measured: no captured machines", "≤ 60 ms")]
+    slowest = max(times, key=times.get)
+    wall, cpu = gather(agent, bench.options.rounds, "--root", slowest)
+    return [at_most("facts", f"in the agent, slowest of the {len(times)} largest captured machines ({slowest.name})", wall, 0.060,
+                    f"{seconds(wall)} (CPU {seconds(cpu)})", "≤ 60 ms")]
+
+
+def unpacked(place):
+    """The largest captured machines as folders; none where `LUTHIER_TESTDATA` names no captures."""
+    snapshots = Path(os.environ.get("LUTHIER_TESTDATA") or "nowhere", "corpus", "snapshots")
+    archives = sorted(snapshots.glob("*.tar.zst"), key=lambda path: path.stat().st_size)
+    for archive in archives[-LARGEST:]:
+        folder = place / archive.name.split(".")[0]
+        folder.mkdir(parents=True)
+        call(["tar", "--zstd", "-xf", archive, "-C", folder])
+    return sorted({path.parent for name in ("proc", "sys") for path in place.glob(f"*/{name}")} |
+                  {path.parent for name in ("proc", "sys") for path in place.glob(f"*/*/{name}")})

@@ -1,0 +1,95 @@
+//! How rollbacks end, hosts that left the inventory, and histories that cannot be written.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use luthier_tests::luthier::Luthier;
+use luthier_tests::sshd::Site;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+const HEAD: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n";
+const WRITE: &str = "    - copy: {content: here, dest: '{{ root }}/file'}\n";
+const COMMAND: &str = "    - command: /bin/true\n";
+
+#[test]
+fn a_rollback_is_never_exit_zero() {
+    let Some(site) = Site::builder().hosts(2).start() else { return };
+    let luthier = site.luthier();
+    let run = |tasks: &str| {
+        let outcome = luthier.run(&site.file("play.yml", &format!("{HEAD}{tasks}")), &[]);
+        outcome.exits(0).run_id()
+    };
+    let both = run(&format!("{WRITE}{COMMAND}"));
+    luthier.call(["rollback", &both, "--check"]).exits(0).says("1 to restore");
+    assert!(site.host(1).root.join("file").exists());
+    luthier.call(["rollback", &both]).exits(6).says("1 restored").says("1 cannot be undone");
+    assert!(!site.host(1).root.join("file").exists());
+    luthier.call(["rollback", &both]).exits(6);
+    // Nothing but what nobody can undo.
+    let commands = run(COMMAND);
+    luthier.call(["rollback", &commands]).exits(6).says("0 restored").says("irreversible");
+}
+
+#[test]
+fn a_host_that_cannot_be_asked_is_a_rollback_that_failed() {
+    let Some(mut site) = Site::builder().hosts(2).start() else { return };
+    let run = site.luthier().run(&site.file("play.yml", &format!("{HEAD}{WRITE}")), &[]).exits(0).run_id();
+    let port = site.host(2).port;
+    site.route(2, 1);
+    site.luthier().call(["rollback", &run]).exits(7).says("1 restored").says("unreachable");
+    assert!(!site.host(1).root.join("file").exists() && site.host(2).root.join("file").exists(), "port {port}");
+}
+
+#[test]
+fn a_host_that_left_the_inventory_is_reached_as_it_was() {
+    let Some(site) = Site::builder().hosts(1).start() else { return };
+    let host = site.host(1).clone();
+    let folder = TempDir::new().expect("a folder");
+    let inventory = folder.path().join("hosts.ini");
+    let line = format!(
+        "gone ansible_host={} root={} ansible_ssh_common_args=\"-o Port={} -o 'User {}' -i {}\"\n",
+        host.address,
+        host.root.display(),
+        host.port,
+        site.login(),
+        site.client_key().display()
+    );
+    std::fs::write(&inventory, line).expect("an inventory");
+    let luthier = Luthier::new(&site.home()).inventory(&inventory);
+    let run = luthier.run(&site.file("play.yml", &format!("{HEAD}{WRITE}")), &[]).exits(0).run_id();
+    assert!(host.root.join("file").exists());
+    std::fs::write(&inventory, "another ansible_host=127.0.0.1\n").expect("an inventory");
+    luthier.call(["rollback", &run]).exits(6).says("gone").says("1 restored");
+    assert!(!host.root.join("file").exists());
+}
+
+#[test]
+fn a_history_that_cannot_grow_is_told_once_and_stops_nobody() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("hosts.ini"), "a1 ansible_connection=local\na2 ansible_connection=local\n")
+        .expect("hosts");
+    // Text that no compression makes small.
+    let text = format!(
+        "{HEAD}    - {{name: noise, shell: 'head -c 300000 /dev/urandom | base64'}}\n    - {{name: last, command: /bin/true}}\n"
+    );
+    std::fs::write(path.join("play.yml"), text).expect("a play");
+    let luthier = Luthier::new(&path.join("home")).inventory(&path.join("hosts.ini")).folder(path);
+    // The agent's cache and journal need room that the history is not to have: they are there before.
+    luthier.call(["exec", "all", "ping"]).exits(0);
+    let inner = luthier.command(["run", "play.yml", "-o", "json"]);
+    // A file that may not grow fails as one on a full disk does; the signal that would end the program is ignored.
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "sh"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    limited.current_dir(path).env_clear();
+    limited.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = limited.stdin(Stdio::null()).output().expect("sh runs");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    let done = stdout.lines().filter(|line| line.contains("\"task\":\"last\"") && line.contains("\"changed\""));
+    assert_eq!(done.count(), 2, "{stdout}\n{stderr}");
+    assert_eq!(stderr.matches("not recorded any more").count(), 1, "{stderr}");
+    assert!(stderr.contains(".jsonl.zst"), "the file should be named: {stderr}");
+}
