@@ -7,6 +7,7 @@ mod accounts;
 mod attributes;
 mod clock;
 mod command;
+mod discipline;
 mod crc;
 mod connect;
 mod files;
@@ -19,6 +20,8 @@ pub mod job;
 pub mod log;
 pub mod paths;
 mod planned;
+mod query;
+mod recording;
 pub mod query;
 pub mod setting;
 mod stop;
@@ -33,6 +36,7 @@ pub use clock::Civil;
 pub use command::{Command, Ending, Finished, Piped};
 pub use crc::crc32;
 pub use files::{Kind, Stat};
+pub use recording::Seen;
 pub use gzip::{gunzip, gzip};
 pub use install::{discard, install};
 pub use stop::{Stop, StopReason};
@@ -48,17 +52,18 @@ pub struct Host {
     root: PathBuf,
     planned: planned::Planned,
     sees_plan: bool,
+    recording: Option<recording::Recording>,
 }
 
 impl Host {
     /// This machine.
     pub fn live() -> Self {
-        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false }
+        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false, recording: None }
     }
 
     /// A captured machine under a folder.
     pub fn under(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false }
+        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false, recording: None }
     }
 
     /// Whether this is the running machine and not a captured one.
