@@ -66,7 +66,18 @@ fn anonymous(path: &str, seen: Seen) -> Option<Seen> {
     let private = PRIVATE.contains(&path)
         || path.starts_with("/etc/ssh/")
         || name.ends_with("_serial")
-        || matches!(name, "serial" | "product_uuid" | "uuid" | "wwid" | "wwn" | "eui" | "nguid" | "chassis_asset_tag" | "board_asset_tag");
+        || matches!(
+            name,
+            "serial"
+                | "product_uuid"
+                | "uuid"
+                | "wwid"
+                | "wwn"
+                | "eui"
+                | "nguid"
+                | "chassis_asset_tag"
+                | "board_asset_tag"
+        );
     if private {
         return None;
     }
@@ -88,7 +99,10 @@ fn zeros(bytes: &[u8]) -> Vec<u8> {
 fn without_names(bytes: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes);
     let words = text.trim_end().split(' ').map(|word| match word.split_once('=') {
-        Some((key, value)) if matches!(key, "root" | "resume" | "ip" | "nameserver" | "systemd.hostname" | "BOOTIF") || value.contains("UUID") => {
+        Some((key, value))
+            if matches!(key, "root" | "resume" | "ip" | "nameserver" | "systemd.hostname" | "BOOTIF")
+                || value.contains("UUID") =>
+        {
             format!("{key}=removed")
         }
         _ => word.to_owned(),
@@ -127,7 +141,10 @@ mod tests {
         for secret in ["4c1f", "192.0.2.9", "secret", "52:54"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
-        assert!(text.contains("00:00:00:00:00:00") && text.contains("9000") && text.contains("MemTotal: 4 kB"), "{text}");
+        assert!(
+            text.contains("00:00:00:00:00:00") && text.contains("9000") && text.contains("MemTotal: 4 kB"),
+            "{text}"
+        );
         let whole = serde_json::to_string(&capture(&Host::under(root.path()), true)).unwrap();
         assert!(whole.contains("52:54:00:12:34:56") && whole.contains("4c1f"));
     }

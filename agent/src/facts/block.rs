@@ -47,7 +47,8 @@ fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
     let logical_block = number("logical_block", "queue/logical_block_size");
     let physical_block = number("physical_block", "queue/physical_block_size");
     let link = probe.host.read_link(&folder).unwrap_or_default();
-    let above: Vec<String> = link.split('/').filter(|part| !part.is_empty() && *part != "..").map(str::to_owned).collect();
+    let above: Vec<String> =
+        link.split('/').filter(|part| !part.is_empty() && *part != "..").map(str::to_owned).collect();
     Some(BlockDevice {
         size_bytes: sectors.and_then(|sectors| sectors.checked_mul(512)),
         rotational,

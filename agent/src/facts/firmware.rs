@@ -26,7 +26,11 @@ impl FactSource for Firmware {
         let tables = Tables::read(&mut probe);
         let (structures, whole) = tables.structures();
         if !whole {
-            probe.note("firmware", &format!("{TABLES}/DMI"), "the table is cut short or malformed; the rest is left out");
+            probe.note(
+                "firmware",
+                &format!("{TABLES}/DMI"),
+                "the table is cut short or malformed; the rest is left out",
+            );
         }
         let there = !structures.is_empty();
         let mut firmware = decoded(&structures, there);
@@ -90,7 +94,8 @@ fn names(probe: &mut Probe<'_>, firmware: &mut luthier_protocol::facts::Firmware
     if firmware.chassis.r#type.is_none() {
         firmware.chassis.r#type = kind.and_then(smbios::chassis_name).map(str::to_owned);
     }
-    let known = [&firmware.bios.vendor, &firmware.system.vendor, &firmware.board.vendor].iter().any(|text| text.is_some());
+    let known =
+        [&firmware.bios.vendor, &firmware.system.vendor, &firmware.board.vendor].iter().any(|text| text.is_some());
     if !known {
         for key in ["bios", "system", "board"] {
             probe.note(&format!("firmware.{key}"), NAMES, "no such file, and no readable SMBIOS table");

@@ -70,7 +70,8 @@ fn rows(text: &str) -> Vec<Irq> {
 /// Names stand last, with commas between; before them the controller (`PCI-MSI 524288-edge`, `IO-APIC 1-edge`).
 fn actions<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     let words: Vec<&str> = words.collect();
-    let trigger = words.iter().rposition(|word| word.contains("edge") || word.contains("fasteoi") || word.contains("level"));
+    let trigger =
+        words.iter().rposition(|word| word.contains("edge") || word.contains("fasteoi") || word.contains("level"));
     let trigger = trigger.or_else(|| words.iter().position(|word| matches!(*word, "Edge" | "Level")));
     let names = words.get(trigger.map_or(1, |at| at + 1)..).unwrap_or_default().join(" ");
     names.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect()

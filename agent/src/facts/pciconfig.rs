@@ -75,7 +75,13 @@ fn express(at: usize, word: &dyn Fn(usize) -> Option<u32>) -> Option<Link> {
     let width = status >> 4 & 0x3F;
     let speed_gts = rate(status & 15);
     let max_width = (most > 0).then_some(most);
-    max_width.map(|_| Link { speed_gts, width: Some(width), max_speed_gts: rate(capabilities & 15), max_width, degraded: None })
+    max_width.map(|_| Link {
+        speed_gts,
+        width: Some(width),
+        max_speed_gts: rate(capabilities & 15),
+        max_width,
+        degraded: None,
+    })
 }
 
 /// GT/s of a speed code.
@@ -101,7 +107,10 @@ mod tests {
         let config = decode(&bytes).unwrap_or(Config { vendor: 0, device: 0, class: 0, link: None });
         assert_eq!((config.vendor, config.device, config.class), (0x8086, 0x1521, 0x02_0000));
         let link = config.link.unwrap_or_default();
-        assert_eq!((link.speed_gts, link.width, link.max_speed_gts, link.max_width), (Some(2.5), Some(4), Some(8.0), Some(4)));
+        assert_eq!(
+            (link.speed_gts, link.width, link.max_speed_gts, link.max_width),
+            (Some(2.5), Some(4), Some(8.0), Some(4))
+        );
         bytes[0x41] = 0x40;
         assert_eq!(decode(&bytes).and_then(|config| config.link), None, "a list that loops");
         assert_eq!(decode(&bytes[..64]).map(|config| config.link), Some(None));

@@ -44,9 +44,7 @@ fn look_up(text: &str, wanted: &mut BTreeMap<&str, BTreeMap<&str, String>>) {
             // The list of classes follows that of the makers.
             None if line.starts_with("C ") => return,
             None => {
-                vendor = line
-                    .split_once("  ")
-                    .and_then(|(id, name)| wanted.get_mut(id).map(|devices| (name, devices)));
+                vendor = line.split_once("  ").and_then(|(id, name)| wanted.get_mut(id).map(|devices| (name, devices)));
             }
             Some(rest) => {
                 let Some((maker, devices)) = &mut vendor else { continue };

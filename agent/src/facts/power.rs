@@ -84,7 +84,9 @@ fn states(probe: &mut Probe<'_>, online: &CpuSet) -> Vec<IdleState> {
         .map(|state| {
             let folder = format!("{folder}/state{state}");
             let mut off = |cpu: &u32| {
-                probe.quiet_number::<u32>(&format!("{CPUS}/cpu{cpu}/cpuidle/state{state}/disable")).is_some_and(|off| off != 0)
+                probe
+                    .quiet_number::<u32>(&format!("{CPUS}/cpu{cpu}/cpuidle/state{state}/disable"))
+                    .is_some_and(|off| off != 0)
             };
             let disabled_cpus = online.iter().filter(|cpu| off(cpu)).collect();
             IdleState {

@@ -99,7 +99,10 @@ fn read_settings(path: &str, text: &str, settings: &mut BTreeMap<String, String>
                 let value = value.trim().trim_matches(['"', '\'']);
                 settings.insert(key.trim().to_owned(), value.to_owned());
             }
-            None if lines.peek().is_none() && settings.is_empty() || name == "profile_mode" || name == "active_profile" => {
+            None if lines.peek().is_none() && settings.is_empty()
+                || name == "profile_mode"
+                || name == "active_profile" =>
+            {
                 settings.insert(name.to_owned(), line.to_owned());
             }
             None => {}
@@ -157,8 +160,14 @@ mod tests {
         let facts = Services.read(&Host::under(root.path()), &mut errors);
         assert!(errors.is_empty(), "{errors:?}");
         let tuned = &facts["tuned"];
-        assert_eq!((&tuned["installed"], &tuned["enabled"], &tuned["active"]), (&true.into(), &true.into(), &true.into()));
-        assert_eq!((&tuned["settings"]["active_profile"], &tuned["settings"]["profile_mode"]), (&"virtual-host".into(), &"manual".into()));
+        assert_eq!(
+            (&tuned["installed"], &tuned["enabled"], &tuned["active"]),
+            (&true.into(), &true.into(), &true.into())
+        );
+        assert_eq!(
+            (&tuned["settings"]["active_profile"], &tuned["settings"]["profile_mode"]),
+            (&"virtual-host".into(), &"manual".into())
+        );
         let balance = &facts["irqbalance"];
         assert_eq!((&balance["enabled"], &balance["active"]), (&false.into(), &false.into()));
         assert_eq!(balance["settings"]["IRQBALANCE_ARGS"], "--hintpolicy=exact");

@@ -194,7 +194,13 @@ fn beside<'a>(tree: &'a Tree, address: &str) -> Vec<&'a Function> {
 }
 
 /// The processor by the node of what is in the slot or of its port, else by the slot's name.
-fn socket(tree: &Tree, nodes: &[(u32, u32)], inside: &[&Function], port: Option<&str>, named: Option<u32>) -> Option<Socket> {
+fn socket(
+    tree: &Tree,
+    nodes: &[(u32, u32)],
+    inside: &[&Function],
+    port: Option<&str>,
+    named: Option<u32>,
+) -> Option<Socket> {
     let port = port.and_then(|port| tree.find(port));
     for function in inside.iter().copied().chain(port) {
         let root: Locality = tree.root_locality(&function.root, None);

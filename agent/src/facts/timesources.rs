@@ -13,7 +13,8 @@ const PTP4L: [&str; 3] = ["/etc/linuxptp/ptp4l.conf", "/etc/ptp4l.conf", "/etc/l
 pub fn read(probe: &mut Probe<'_>) -> Vec<TimeSource> {
     let mut sources = Vec::new();
     for (daemon, files) in [("chrony", &CHRONY[..]), ("ntp", &NTP[..])] {
-        let text = files.iter().find(|file| probe.exists(file)).and_then(|file| probe.quiet_file(file)).map(str::to_owned);
+        let text =
+            files.iter().find(|file| probe.exists(file)).and_then(|file| probe.quiet_file(file)).map(str::to_owned);
         let Some(text) = text else { continue };
         directives(daemon, &text, &mut sources);
         for folder in included(&text) {
@@ -29,7 +30,9 @@ pub fn read(probe: &mut Probe<'_>) -> Vec<TimeSource> {
     files.extend(probe.host.list(folder).unwrap_or_default().into_iter().map(|name| format!("{folder}/{name}")));
     for file in files {
         let text = probe.quiet_file(&file).unwrap_or_default();
-        let servers = lines(text).filter_map(|line| line.split_once('=')).filter(|(key, _)| matches!(key.trim(), "NTP" | "FallbackNTP"));
+        let servers = lines(text)
+            .filter_map(|line| line.split_once('='))
+            .filter(|(key, _)| matches!(key.trim(), "NTP" | "FallbackNTP"));
         for (key, value) in servers {
             let options = if key.trim() == "NTP" { "" } else { "fallback" };
             sources.extend(value.split_whitespace().map(|address| source("timesyncd", "server", address, options)));
@@ -62,7 +65,9 @@ fn source(daemon: &str, kind: &str, address: &str, options: &str) -> TimeSource 
 fn directives(daemon: &str, text: &str, sources: &mut Vec<TimeSource>) {
     for line in lines(text) {
         let mut words = line.split_whitespace();
-        let Some(kind) = words.next().filter(|kind| matches!(*kind, "server" | "pool" | "peer" | "refclock")) else { continue };
+        let Some(kind) = words.next().filter(|kind| matches!(*kind, "server" | "pool" | "peer" | "refclock")) else {
+            continue;
+        };
         let Some(first) = words.next() else { continue };
         let address = match (kind, words.clone().next()) {
             ("refclock", Some(device)) => {
@@ -77,7 +82,8 @@ fn directives(daemon: &str, text: &str, sources: &mut Vec<TimeSource>) {
 
 /// Folders that chrony's file names: `confdir DIR…`, `sourcedir DIR…`.
 fn included(text: &str) -> Vec<String> {
-    let named = lines(text).filter_map(|line| line.strip_prefix("confdir ").or_else(|| line.strip_prefix("sourcedir ")));
+    let named =
+        lines(text).filter_map(|line| line.strip_prefix("confdir ").or_else(|| line.strip_prefix("sourcedir ")));
     named.flat_map(str::split_whitespace).map(|folder| folder.trim_end_matches('/').to_owned()).collect()
 }
 
@@ -96,7 +102,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("etc/chrony/chrony.conf", "! old\nsourcedir /etc/chrony/sources.d\nrefclock PHC /dev/ptp0 poll 2\nmakestep 1 3\n");
+        write(
+            "etc/chrony/chrony.conf",
+            "! old\nsourcedir /etc/chrony/sources.d\nrefclock PHC /dev/ptp0 poll 2\nmakestep 1 3\n",
+        );
         write("etc/chrony/sources.d/a.sources", "pool 2.pool.example iburst\n");
         write("etc/systemd/timesyncd.conf", "[Time]\n#NTP=no\nNTP=one two\n");
         write("etc/linuxptp/ptp4l.conf", "[global]\ndomainNumber 24\n[ens1f0]\n");

@@ -55,7 +55,8 @@ fn managed(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, String>) {
 fn unmanaged(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, String>) {
     for id in probe.host.list("/proc").unwrap_or_default() {
         let Ok(pid) = id.parse::<u32>() else { continue };
-        let qemu = probe.quiet(&format!("/proc/{id}/comm")).is_some_and(|name| name.starts_with("qemu") || name == "kvm");
+        let qemu =
+            probe.quiet(&format!("/proc/{id}/comm")).is_some_and(|name| name.starts_with("qemu") || name == "kvm");
         if !qemu || found.contains_key(&pid) {
             continue;
         }
@@ -129,7 +130,9 @@ fn nodes(map: &str) -> Vec<VmNode> {
         let page = words().find_map(|word| word.strip_prefix("kernelpagesize_kB=")?.parse::<u64>().ok()).unwrap_or(4);
         for word in words() {
             let counted = word.strip_prefix('N').and_then(|rest| rest.split_once('='));
-            let Some((Ok(node), Ok(pages))) = counted.map(|(node, pages)| (node.parse(), pages.parse::<u64>())) else { continue };
+            let Some((Ok(node), Ok(pages))) = counted.map(|(node, pages)| (node.parse(), pages.parse::<u64>())) else {
+                continue;
+            };
             let kib = pages.saturating_mul(page);
             let (all, huge) = found.entry(node).or_default();
             *all = all.saturating_add(kib);
@@ -151,7 +154,10 @@ mod tests {
     fn memory_by_node() {
         let map = "55d0 default file=/usr/bin/qemu mapped=10 N0=10 kernelpagesize_kB=4\n7f66 bind:1 file=/x huge anon=64 N0=1 N1=63 kernelpagesize_kB=2048\n7f70 default\n";
         let found = nodes(map);
-        assert_eq!(found.iter().map(|node| (node.node, node.kib, node.huge_kib)).collect::<Vec<_>>(), [(0, 2088, 2048), (1, 129_024, 129_024)]);
+        assert_eq!(
+            found.iter().map(|node| (node.node, node.kib, node.huge_kib)).collect::<Vec<_>>(),
+            [(0, 2088, 2048), (1, 129_024, 129_024)]
+        );
     }
 
     #[test]
@@ -170,9 +176,18 @@ mod tests {
             std::fs::write(path, text).unwrap();
         };
         write("run/libvirt/qemu/kvm1.pid", "42");
-        write("proc/42/status", "Name:\tqemu\nVmRSS:\t  100 kB\nHugetlbPages:\t 2048 kB\nCpus_allowed_list:\t0-3\nMems_allowed_list:\t0\n");
+        write(
+            "proc/42/status",
+            "Name:\tqemu\nVmRSS:\t  100 kB\nHugetlbPages:\t 2048 kB\nCpus_allowed_list:\t0-3\nMems_allowed_list:\t0\n",
+        );
         write("proc/42/comm", "qemu-system-x86\n");
-        for (task, comm, cpus) in [(42, "qemu-system-x86", "0-3"), (44, "CPU 1/KVM", "3"), (43, "CPU 0/KVM", "2"), (45, "IO iothread1", "0"), (46, "IO mon_iothread", "0-3")] {
+        for (task, comm, cpus) in [
+            (42, "qemu-system-x86", "0-3"),
+            (44, "CPU 1/KVM", "3"),
+            (43, "CPU 0/KVM", "2"),
+            (45, "IO iothread1", "0"),
+            (46, "IO mon_iothread", "0-3"),
+        ] {
             write(&format!("proc/42/task/{task}/comm"), comm);
             write(&format!("proc/42/task/{task}/status"), &format!("Cpus_allowed_list:\t{cpus}\n"));
         }
@@ -180,8 +195,16 @@ mod tests {
         let facts = Vms.read(&Host::under(root.path()), &mut errors);
         assert_eq!(errors.first().unwrap().key, "vms[].nodes");
         let vm = &facts[0];
-        assert_eq!((&vm["name"], &vm["hugetlb_kib"], &vm["emulator_cpus"]), (&"kvm1".into(), &2048.into(), &"0-3".into()));
-        let pins: Vec<(u64, &str)> = vm["vcpus"].as_array().unwrap().iter().map(|vcpu| (vcpu["id"].as_u64().unwrap(), vcpu["cpus"].as_str().unwrap())).collect();
+        assert_eq!(
+            (&vm["name"], &vm["hugetlb_kib"], &vm["emulator_cpus"]),
+            (&"kvm1".into(), &2048.into(), &"0-3".into())
+        );
+        let pins: Vec<(u64, &str)> = vm["vcpus"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|vcpu| (vcpu["id"].as_u64().unwrap(), vcpu["cpus"].as_str().unwrap()))
+            .collect();
         assert_eq!(pins, [(0, "2"), (1, "3")]);
         assert_eq!(vm["iothreads"][0]["id"], 1);
     }

@@ -36,7 +36,8 @@ impl Host {
 
     /// What was read so far.
     pub fn recording(&self) -> BTreeMap<String, Seen> {
-        let recording = self.recording.as_ref().map(|recording| recording.lock().unwrap_or_else(PoisonError::into_inner));
+        let recording =
+            self.recording.as_ref().map(|recording| recording.lock().unwrap_or_else(PoisonError::into_inner));
         recording.map(|recording| recording.clone()).unwrap_or_default()
     }
 

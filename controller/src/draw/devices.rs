@@ -63,13 +63,7 @@ pub fn roots(pci: &Pci, slots: &[Slot], net: &Net, block: &Block) -> Vec<Root> {
     let mut buses: Vec<Root> = pci
         .roots
         .iter()
-        .map(|root| Root {
-            bus: root.bus.clone(),
-            node: root.numa.node,
-            source: None,
-            branches: Vec::new(),
-            hidden: 0,
-        })
+        .map(|root| Root { bus: root.bus.clone(), node: root.numa.node, source: None, branches: Vec::new(), hidden: 0 })
         .collect();
     for root in &mut buses {
         let own: Vec<&PciDevice> = devices.iter().filter(|device| bus_of(device) == root.bus).collect();
@@ -156,7 +150,8 @@ impl Sight<'_> {
         let best = device.path.last().and_then(|port| self.devices.iter().find(|other| other.address == *port));
         let best = best.and_then(|port| port.link.as_ref());
         let degraded = link.filter(|link| link.degraded == Some(true)).and_then(|link| {
-            let speed = [link.max_speed_gts, best.and_then(|best| best.max_speed_gts)].into_iter().flatten().reduce(f64::min);
+            let speed =
+                [link.max_speed_gts, best.and_then(|best| best.max_speed_gts)].into_iter().flatten().reduce(f64::min);
             let width = [link.max_width, best.and_then(|best| best.max_width)].into_iter().flatten().min();
             words(speed, width)
         });

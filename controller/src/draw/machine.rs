@@ -131,7 +131,8 @@ impl Machine {
         let mut roots = devices::roots(&facts.pci, &facts.slots, &facts.net, &facts.block);
         let mut slots = devices::empty_slots(&facts.slots, &facts.pci, &populated);
         let ids: BTreeSet<Option<u32>> = facts.cpu.topology.iter().map(|thread| thread.package).collect();
-        let filled: Vec<u32> = (0_u32..).zip(&populated).filter(|(_, filled)| **filled).map(|(index, _)| index).collect();
+        let filled: Vec<u32> =
+            (0_u32..).zip(&populated).filter(|(_, filled)| **filled).map(|(index, _)| index).collect();
         let mut packages = Vec::new();
         for (rank, id) in ids.iter().copied().enumerate() {
             let threads: Vec<&Thread> = facts.cpu.topology.iter().filter(|thread| thread.package == id).collect();
@@ -149,7 +150,9 @@ impl Machine {
         let loose_nodes = facts.numa.nodes.iter().filter(|node| !placed(&packages, node.id));
         let loose_nodes = loose_nodes.map(|node| node_box(&facts, Some(node), &[], &mut roots)).collect();
         let empty = processors.iter().enumerate().filter(|(_, one)| !one.populated);
-        let name = |index: usize, designation: &Option<String>| designation.clone().unwrap_or_else(|| format!("socket {index}"));
+        let name = |index: usize, designation: &Option<String>| {
+            designation.clone().unwrap_or_else(|| format!("socket {index}"))
+        };
         Self {
             title: title(&facts.firmware),
             summary: summary(&facts),
@@ -187,9 +190,8 @@ fn placed(packages: &[Package], id: u32) -> bool {
 
 /// The nodes that lie in this package alone; one without a number for CPUs in no such node.
 fn nodes(facts: &Facts, threads: &[&Thread], package: Option<u32>, roots: &mut Vec<Root>) -> Vec<NodeBox> {
-    let shared = |node: Option<u32>| {
-        facts.cpu.topology.iter().any(|thread| thread.node == node && thread.package != package)
-    };
+    let shared =
+        |node: Option<u32>| facts.cpu.topology.iter().any(|thread| thread.node == node && thread.package != package);
     let mut boxes = Vec::new();
     for node in &facts.numa.nodes {
         let own: Vec<&Thread> = threads.iter().copied().filter(|thread| thread.node == Some(node.id)).collect();
@@ -197,8 +199,11 @@ fn nodes(facts: &Facts, threads: &[&Thread], package: Option<u32>, roots: &mut V
             boxes.push(node_box(facts, Some(node), &own, roots));
         }
     }
-    let others: Vec<&Thread> =
-        threads.iter().copied().filter(|thread| !boxes.iter().any(|one: &NodeBox| one.id == thread.node && one.id.is_some())).collect();
+    let others: Vec<&Thread> = threads
+        .iter()
+        .copied()
+        .filter(|thread| !boxes.iter().any(|one: &NodeBox| one.id == thread.node && one.id.is_some()))
+        .collect();
     if !others.is_empty() {
         boxes.push(node_box(facts, None, &others, roots));
     }
@@ -230,7 +235,8 @@ fn caches(facts: &Facts, threads: &[&Thread]) -> Vec<CacheBox> {
     let mut rest: Vec<&Thread> = threads.to_vec();
     let mut boxes = Vec::new();
     for cache in facts.cpu.caches.iter().filter(|cache| Some(cache.level) == level) {
-        let (own, others): (Vec<&Thread>, Vec<&Thread>) = rest.into_iter().partition(|thread| cache.cpus.contains(&thread.cpu));
+        let (own, others): (Vec<&Thread>, Vec<&Thread>) =
+            rest.into_iter().partition(|thread| cache.cpus.contains(&thread.cpu));
         rest = others;
         if !own.is_empty() {
             let size = cache.size_kib.map(|kib| format!(" {}", words::size(kib))).unwrap_or_default();

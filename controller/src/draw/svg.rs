@@ -48,7 +48,12 @@ fn machine_block(heading: &str, machine: &Machine) -> Block {
     let mut children = vec![Block::new("note", vec![machine.summary.join(" · ")], row, Flow::Across(WIDTH))];
     if !machine.loose_roots.is_empty() {
         let roots = machine.loose_roots.iter().map(root).collect();
-        children.push(Block::new("missing", vec!["PCI whose node is not known".to_owned()], roots, Flow::Across(WIDTH)));
+        children.push(Block::new(
+            "missing",
+            vec!["PCI whose node is not known".to_owned()],
+            roots,
+            Flow::Across(WIDTH),
+        ));
     }
     let slots: Vec<&EmptySlot> = machine.loose_slots.iter().filter(|slot| !slot.dead).collect();
     if !slots.is_empty() {

@@ -63,7 +63,11 @@ fn as_text() {
 fn as_svg() {
     let drawn = svg("kvm1 <x>", &Machine::new(&facts()));
     assert!(drawn.starts_with("<svg ") && drawn.trim_end().ends_with("</svg>"));
-    assert!(drawn.contains("kvm1 &lt;x&gt;") && drawn.contains("class=\"degraded\"") && drawn.contains("class=\"isolated\""));
+    assert!(
+        drawn.contains("kvm1 &lt;x&gt;")
+            && drawn.contains("class=\"degraded\"")
+            && drawn.contains("class=\"isolated\"")
+    );
     assert_eq!(drawn.matches("<text").count(), drawn.matches("</text>").count());
 }
 

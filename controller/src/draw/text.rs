@@ -31,7 +31,8 @@ fn lines(machine: &Machine) -> Vec<Line> {
     lines.extend(machine.loose_nodes.iter().map(node));
     for socket in &machine.empty_sockets {
         let dead = machine.loose_slots.iter().filter(|slot| slot.dead);
-        let below: Vec<Line> = dead.map(|slot| Line::new(format!("dead slot {}: its processor is missing", slot.name))).collect();
+        let below: Vec<Line> =
+            dead.map(|slot| Line::new(format!("dead slot {}: its processor is missing", slot.name))).collect();
         lines.push(Line { text: format!("Processor socket {socket}: EMPTY"), below });
     }
     if !machine.loose_roots.is_empty() {

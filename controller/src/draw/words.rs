@@ -5,7 +5,11 @@ pub fn size(kib: u64) -> String {
     const GIB: u64 = 1024 * 1024;
     let one_digit = |unit: u64| {
         let tenths = kib.saturating_mul(10).saturating_add(unit / 2) / unit;
-        if tenths % 10 == 0 || tenths >= 1000 { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }
+        if tenths % 10 == 0 || tenths >= 1000 {
+            (tenths / 10).to_string()
+        } else {
+            format!("{}.{}", tenths / 10, tenths % 10)
+        }
     };
     match kib {
         GIB.. => format!("{} GiB", one_digit(GIB)),

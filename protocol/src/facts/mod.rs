@@ -17,8 +17,8 @@ mod vms;
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
 pub use devices::{Block, BlockDevice, Interface, Net};
 pub use firmware::{
-    Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard, Population,
-    Processor, System,
+    Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard,
+    Population, Processor, System,
 };
 pub use memory::{
     HugePageMount, HugePageSize, HugePages, Memory, Pressure, PressureLine, PressureLines, Swap, SwapDevice, Thp,

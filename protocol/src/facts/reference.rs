@@ -1,10 +1,11 @@
 //! The reference page `docs/facts.md`, made from the shapes.
 
 use super::{
-    Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, EntryPoint, Firmware, FirmwareCache, Link, Locality,
-    MemoryArray, MemoryDevice, Irq, Irqs, Onboard, Pci, PciDevice, PciRoot, Population, Processor, Service, Slot, Socket, System, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Kernel, Kvm,
-    Memory, Net, Node, NodeAccess, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
-    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
+    Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, Cpu, CpuKind, EntryPoint, Firmware, FirmwareCache,
+    HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel, Kvm, Link, Locality, Memory,
+    MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os, Pci, PciDevice, PciRoot,
+    Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock, Row, Service, Slot, Smt,
+    Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 

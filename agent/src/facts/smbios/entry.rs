@@ -30,7 +30,12 @@ pub fn entry(bytes: &[u8]) -> Option<Entry> {
             (2, 0x33) => (2, 6),
             version => version,
         };
-        return Some(Entry { major, minor, length: usize::from(word(22)?), count: word(28).filter(|count| *count > 0) });
+        return Some(Entry {
+            major,
+            minor,
+            length: usize::from(word(22)?),
+            count: word(28).filter(|count| *count > 0),
+        });
     }
     if bytes.starts_with(b"_DMI_") {
         let version = byte(14)?;

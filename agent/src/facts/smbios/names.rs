@@ -93,9 +93,40 @@ pub fn error_correction(code: u8) -> Option<&'static str> {
 /// Memory technology (type 17).
 pub fn memory(code: u8) -> Option<&'static str> {
     const WORDS: [&str; 34] = [
-        "DRAM", "EDRAM", "VRAM", "SRAM", "RAM", "ROM", "Flash", "EEPROM", "FEPROM", "EPROM", "CDRAM", "3DRAM", "SDRAM",
-        "SGRAM", "RDRAM", "DDR", "DDR2", "DDR2 FB-DIMM", "", "", "", "DDR3", "FBD2", "DDR4", "LPDDR", "LPDDR2",
-        "LPDDR3", "LPDDR4", "Logical non-volatile device", "HBM", "HBM2", "DDR5", "LPDDR5", "HBM3",
+        "DRAM",
+        "EDRAM",
+        "VRAM",
+        "SRAM",
+        "RAM",
+        "ROM",
+        "Flash",
+        "EEPROM",
+        "FEPROM",
+        "EPROM",
+        "CDRAM",
+        "3DRAM",
+        "SDRAM",
+        "SGRAM",
+        "RDRAM",
+        "DDR",
+        "DDR2",
+        "DDR2 FB-DIMM",
+        "",
+        "",
+        "",
+        "DDR3",
+        "FBD2",
+        "DDR4",
+        "LPDDR",
+        "LPDDR2",
+        "LPDDR3",
+        "LPDDR4",
+        "Logical non-volatile device",
+        "HBM",
+        "HBM2",
+        "DDR5",
+        "LPDDR5",
+        "HBM3",
     ];
     word(&WORDS, 3, code)
 }
@@ -228,11 +259,23 @@ mod tests {
         assert_eq!((board(0x0A), board(0x0D), board(2)), (Some("motherboard"), Some("interconnect board"), None));
         assert_eq!((chassis(0x17), chassis(0x97), chassis(1)), (Some("Rack Mount Chassis"), chassis(0x17), None));
         assert_eq!((chassis(0x1C), chassis(0x11)), (Some("Blade"), Some("Main Server Chassis")));
-        assert_eq!((memory(0x18), memory(0x1A), memory(0x22), memory(0x20)), (Some("DDR3"), Some("DDR4"), Some("DDR5"), Some("HBM")));
-        assert_eq!((memory(0x1F), memory(0x15), memory(0x24)), (Some("Logical non-volatile device"), None, Some("HBM3")));
+        assert_eq!(
+            (memory(0x18), memory(0x1A), memory(0x22), memory(0x20)),
+            (Some("DDR3"), Some("DDR4"), Some("DDR5"), Some("HBM"))
+        );
+        assert_eq!(
+            (memory(0x1F), memory(0x15), memory(0x24)),
+            (Some("Logical non-volatile device"), None, Some("HBM3"))
+        );
         assert_eq!((memory_form(9), memory_form(0xD)), (Some("DIMM"), Some("SODIMM")));
-        assert_eq!((onboard(0x85), onboard(0xA), onboard(0xF), onboard(3)), (Some("Ethernet"), Some("SAS Controller"), Some("NVMe Controller"), Some("Video")));
-        assert_eq!((slot(0xBD), slot_lanes(0xBD), slot_lanes(0xB8), slot_lanes(0x06)), (Some("PCI Express 4"), Some(16), None, None));
+        assert_eq!(
+            (onboard(0x85), onboard(0xA), onboard(0xF), onboard(3)),
+            (Some("Ethernet"), Some("SAS Controller"), Some("NVMe Controller"), Some("Video"))
+        );
+        assert_eq!(
+            (slot(0xBD), slot_lanes(0xBD), slot_lanes(0xB8), slot_lanes(0x06)),
+            (Some("PCI Express 4"), Some(16), None, None)
+        );
         assert_eq!((lanes(8), lanes(0xD), lanes(0xE), lanes(5)), (Some(1), Some(16), Some(32), None));
         assert_eq!(error_correction(6), Some("multi bit"));
     }
