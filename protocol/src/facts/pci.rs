@@ -74,7 +74,7 @@ shape! {
     /// Where something is, how that is known, and how far to trust it.
     pub struct Locality {
         /// Number of the node; `null` when nothing tells.
-        ["", "see `source`"]
+        ["", "what `source` names"]
         node: Option<u32>,
         /// What tells: `numa_node`, `bridge` (its node), `local_cpus`, `root_bus` (CPUs of its root bus), `siblings` (the other
         /// devices of its root bus), `only_node`, or `none`.
@@ -162,7 +162,7 @@ shape! {
     /// The processor that feeds a slot.
     pub struct Socket {
         /// Number, counted from 0 in the order of `firmware.processors[]`.
-        ["", "see `source`"]
+        ["", "what `source` names"]
         value: u32,
         /// What tells: `device` (the node of what is in it or of its port) or `designation` (its name).
         ["", ""]
