@@ -13,7 +13,7 @@ pub fn svg(heading: &str, machine: &Machine) -> String {
     let picture = machine_block(heading, machine);
     let Size { width, height } = picture.size();
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\">\n<title>{}</title>\n{STYLE}",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\" xml:space=\"preserve\">\n<title>{}</title>\n{STYLE}",
         escape(heading),
         w = width + 20,
         h = height + 20
