@@ -243,6 +243,11 @@ pub enum Question {
         /// Bytes wanted, at most [`PIECE`].
         length: u64,
     },
+    /// Everything that facts read of the machine.
+    Capture {
+        /// Leave in what tells this machine from others of its build.
+        keep_identity: bool,
+    },
 }
 
 /// Most bytes of a file in one answer.
@@ -275,6 +280,8 @@ pub enum Told {
     },
     /// The bytes.
     Piece(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// What was read: `{"entries": [{"path", "folder" | "link" | "text" | "base64" | "unreadable"}]}`.
+    Capture(Map),
 }
 
 /// Output stream of a command.
@@ -347,11 +354,13 @@ packed_enum!(Question = Self::File { path: String::new() };
     Job { id, erase },
     File { path },
     Piece { path, offset, length },
+    Capture { keep_identity },
 );
 packed_enum!(Told = Self::Piece(Vec::new());
     Job { file, result },
     File { path, size, is_directory, sha1 },
     Piece(bytes),
+    Capture(entries),
 );
 packed_words!(Stream { Stdout "stdout", Stderr "stderr" });
 packed_words!(ChildFailure {

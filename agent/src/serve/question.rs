@@ -1,6 +1,7 @@
 //! Questions of the controller that are no tasks: they change nothing a journal knows of.
 
 use super::job;
+use crate::capture::capture;
 use crate::host::hashes::Algorithm;
 use crate::host::{Host, Kind};
 use luthier_protocol::message::{PIECE, Question, Told};
@@ -18,6 +19,7 @@ pub fn tell(host: &Host, state: &Path, question: &Question) -> Result<Told, Stri
             .read_piece(path, *offset, (*length).min(PIECE))
             .map(Told::Piece)
             .map_err(|error| format!("cannot read {path}: {error}")),
+        Question::Capture { keep_identity } => Ok(Told::Capture(capture(host, *keep_identity))),
     }
 }
 

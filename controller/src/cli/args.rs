@@ -119,8 +119,8 @@ pub struct FactsArgs {
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = FactsFormat::Json)]
     pub format: FactsFormat,
-    /// Read a captured machine in this folder instead of hosts
-    #[arg(long, value_name = "DIR", conflicts_with = "pattern")]
+    /// Read a captured machine (a folder or a .tar.zst) instead of hosts
+    #[arg(long, value_name = "CAPTURE", conflicts_with = "pattern")]
     pub root: Option<PathBuf>,
 }
 
@@ -133,6 +133,29 @@ pub enum FactsFormat {
     Yaml,
     /// One line a host
     Table,
+}
+
+/// Options of `capture`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier capture -i hosts.ini kvm7 -d captures            a folder captures/kvm7
+  luthier capture -i hosts.ini kvm -d captures --archive   an archive for each host
+  luthier facts --root captures/kvm7                       inspect it offline, by the very same code
+
+Serial numbers, UUIDs, asset tags, hardware addresses, host names and network addresses are left out unless --keep-identity is given. As an ordinary user (without -b) the firmware's tables cannot be read.")]
+pub struct CaptureArgs {
+    /// Which hosts
+    #[arg(value_name = "PATTERN")]
+    pub pattern: String,
+    /// Folder to write into
+    #[arg(short = 'd', long, value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Write HOST.tar.zst instead of a folder
+    #[arg(long)]
+    pub archive: bool,
+    /// Leave in what tells the machine from others of its build
+    #[arg(long)]
+    pub keep_identity: bool,
 }
 
 /// Options of `topo`.
@@ -158,8 +181,8 @@ pub struct TopoArgs {
     /// Write a file for each drawing into this folder
     #[arg(short = 'd', long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
-    /// Read a captured machine in this folder instead of hosts
-    #[arg(long, value_name = "DIR", conflicts_with = "pattern")]
+    /// Read a captured machine (a folder or a .tar.zst) instead of hosts
+    #[arg(long, value_name = "CAPTURE", conflicts_with = "pattern")]
     pub root: Option<PathBuf>,
 }
 

@@ -1,14 +1,15 @@
 //! `luthier facts`: inspect hosts over SSH, or a captured machine in a folder.
 
 use super::args::{FactsArgs, FactsFormat};
-use super::inspect::{Subject, inspect};
+use super::inspect::{Subject, Wish, inspect};
 use super::{CliError, ExitCode, Globals};
 use crate::output;
 use crate::yaml::Value;
 use luthier_protocol::Map;
 
 pub(super) fn facts(args: FactsArgs, globals: &Globals) -> Result<ExitCode, CliError> {
-    let subject = Subject { pattern: args.pattern.as_deref(), root: args.root.as_deref(), only: &args.only };
+    let subject =
+        Subject { pattern: args.pattern.as_deref(), root: args.root.as_deref(), wish: Wish::Facts(&args.only) };
     let mut table = FactsTable::new(args.format);
     let code = inspect(subject, globals, &mut |host, facts| table.add(globals, host, facts))?;
     table.finish(globals);

@@ -19,8 +19,20 @@ pub(super) struct Subject<'a> {
     pub pattern: Option<&'a str>,
     /// A captured machine in a folder instead of hosts.
     pub root: Option<&'a Path>,
-    /// Only these keys; all where it is empty.
-    pub only: &'a [String],
+    /// What is asked of each.
+    pub wish: Wish<'a>,
+}
+
+/// What is asked of a host.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wish<'a> {
+    /// Facts: only these keys, all where it is empty.
+    Facts(&'a [String]),
+    /// What facts are made of; with what tells the machine from others of its build, where that is said.
+    Capture {
+        /// Names, addresses and serial numbers stay.
+        keep_identity: bool,
+    },
 }
 
 /// Gathers the facts and hands each host's over with its name.
@@ -30,7 +42,10 @@ pub(super) fn inspect(
     take: &mut dyn FnMut(&str, &Map),
 ) -> Result<ExitCode, CliError> {
     if let Some(root) = subject.root {
-        return captured(root, subject.only, globals, take);
+        let Wish::Facts(only) = subject.wish else {
+            return Err(CliError::usage("a captured machine is not captured again"));
+        };
+        return captured(root, only, globals, take);
     }
     let fleet = Fleet::load(globals, Path::new(""))?;
     let hosts = fleet.select(globals, subject.pattern.unwrap_or("all"))?;
@@ -47,7 +62,7 @@ pub(super) fn inspect(
     let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
     let code = fleet::runtime()?.block_on(async {
         fleet::watch_interrupt(&run);
-        all(&run, hosts, subject.only, take).await
+        all(&run, hosts, subject.wish, take).await
     });
     outputs.finish();
     Ok(code)
@@ -66,14 +81,21 @@ pub(super) fn warnings(globals: &Globals) -> Box<dyn FnMut(&Event) + Send> {
 }
 
 /// All hosts at once; each is handed over when it answers.
-async fn all(run: &Arc<Run>, hosts: Vec<String>, only: &[String], take: &mut dyn FnMut(&str, &Map)) -> ExitCode {
+async fn all(run: &Arc<Run>, hosts: Vec<String>, wish: Wish<'_>, take: &mut dyn FnMut(&str, &Map)) -> ExitCode {
+    let (only, keep) = match wish {
+        Wish::Facts(only) => (only.to_vec(), None),
+        Wish::Capture { keep_identity } => (Vec::new(), Some(keep_identity)),
+    };
     let mut asked = JoinSet::new();
     for host in hosts {
-        let (run, only) = (Arc::clone(run), only.to_vec());
+        let (run, only) = (Arc::clone(run), only.clone());
         asked.spawn(async move {
             let identities = rollout::wanted_identity(&run, &host).into_iter().collect();
             let visit = Visit { host: host.clone(), target: None, identities };
-            let facts = rollout::facts(&run, &visit, &only).await;
+            let facts = match keep {
+                None => rollout::facts(&run, &visit, &only).await,
+                Some(keep) => rollout::capture(&run, &visit, keep).await,
+            };
             (host, facts)
         });
     }
@@ -101,8 +123,8 @@ fn captured(
     globals: &Globals,
     take: &mut dyn FnMut(&str, &Map),
 ) -> Result<ExitCode, CliError> {
-    if !root.is_dir() {
-        return Err(CliError::usage(format!("{} is no folder", root.display())));
+    if !root.exists() {
+        return Err(CliError::usage(format!("{} is neither a folder nor an archive", root.display())));
     }
     let agents = crate::session::agents(globals.options.agent_dir.as_deref())
         .map_err(|error| CliError::message(ExitCode::BadInput, error.to_string()))?;
@@ -110,6 +132,7 @@ fn captured(
         .map_err(|error| CliError::message(ExitCode::Failed, error.to_string()))?;
     let full = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
     let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = name.strip_suffix(".tar.zst").unwrap_or(&name).to_owned();
     take(&name, &facts);
     Ok(ExitCode::Fine)
 }

@@ -2,6 +2,7 @@
 
 mod agent_cmd;
 pub mod args;
+mod capture;
 mod completions;
 mod data_format;
 mod error;
@@ -90,6 +91,8 @@ pub enum Command {
     Facts(args::FactsArgs),
     /// Draw machines: packages, nodes, caches, cores, PCI by slot.
     Topo(args::TopoArgs),
+    /// Copy what facts read of hosts, to inspect it elsewhere.
+    Capture(args::CaptureArgs),
     /// Show the inventory as it is understood.
     Inventory(inventory_cmd::InventoryArgs),
     /// Print the value of an expression, or of a YAML file.
@@ -122,6 +125,7 @@ fn dispatch(command: Command, globals: &Globals) -> Result<ExitCode, CliError> {
         Command::Exec(args) => exec::exec(args, globals),
         Command::Facts(args) => facts::facts(args, globals),
         Command::Topo(args) => topo::topo(args, globals),
+        Command::Capture(args) => capture::capture(args, globals),
         Command::Inventory(args) => inventory_cmd::inventory(args, globals),
         Command::Eval(args) => eval::eval(args, globals),
         Command::Template(args) => template_cmd::template(args, globals),

@@ -1,7 +1,7 @@
 //! `luthier topo`: draw machines, those of one build once.
 
 use super::args::{TopoArgs, TopoFormat};
-use super::inspect::{Subject, inspect};
+use super::inspect::{Subject, Wish, inspect};
 use super::{CliError, ExitCode, Globals};
 use crate::draw::{self, Group, Machine};
 use crate::output;
@@ -13,7 +13,7 @@ const HEADING: usize = 70;
 
 pub(super) fn topo(args: TopoArgs, globals: &Globals) -> Result<ExitCode, CliError> {
     let only = Machine::FACTS.map(str::to_owned);
-    let subject = Subject { pattern: args.pattern.as_deref(), root: args.root.as_deref(), only: &only };
+    let subject = Subject { pattern: args.pattern.as_deref(), root: args.root.as_deref(), wish: Wish::Facts(&only) };
     let mut machines = Vec::new();
     let code = inspect(subject, globals, &mut |host, facts| {
         machines.push((output::escape(host).into_owned(), Machine::new(&escaped(facts))));

@@ -8,6 +8,7 @@ use crate::session::{Session, SessionError, Target};
 use crate::template::Place;
 use crate::yaml::{Origin, Value};
 use luthier_protocol::journal::{Transaction, UndoRequest, UndoRow};
+use luthier_protocol::message::{Question, Told};
 use luthier_protocol::name::{HostName, RunId, Seq};
 use luthier_protocol::task::Identity;
 use std::path::Path;
@@ -146,6 +147,23 @@ pub async fn facts(run: &Arc<Run>, visited: &Visit, only: &[String]) -> Result<l
     let facts = session.facts(1, only.to_vec(), identity).await?;
     let _ = session.close().await;
     Ok(facts)
+}
+
+/// What the facts read of a host, to be replayed elsewhere (see [`Question::Capture`]).
+pub async fn capture(
+    run: &Arc<Run>,
+    visited: &Visit,
+    keep_identity: bool,
+) -> Result<luthier_protocol::Map, SessionError> {
+    let _permit = run.permits.acquire().await;
+    let session = visit(run, visited).await?;
+    let identity = visited.identities.first().cloned();
+    let told = session.ask(1, Question::Capture { keep_identity }, identity).await?;
+    let _ = session.close().await;
+    match told {
+        Told::Capture(entries) => Ok(entries),
+        _ => Err(SessionError::Input("the agent answered another question".to_owned())),
+    }
 }
 
 /// Who the command line says works on a host outside a play; `None` for the login user.

@@ -7,8 +7,28 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The facts of the machine captured in a folder. `only` names top-level keys; empty means all.
+/// The facts of the machine captured in a folder or a `.tar.zst`. `only` names top-level keys; empty means all.
 pub fn facts_under(agents: &Agents, root: &Path, only: &[String]) -> Result<Map, SessionError> {
+    if root.is_dir() {
+        return facts_in(agents, root, only);
+    }
+    let unpacked = Unpacked(std::env::temp_dir().join(format!("luthier-capture-{}", super::bootstrap::nonce())));
+    super::replay::unpack(root, &unpacked.0)
+        .map_err(|error| SessionError::Input(format!("cannot unpack {}: {error}", root.display())))?;
+    facts_in(agents, &unpacked.0, only)
+}
+
+/// A folder of ours, gone when dropped.
+struct Unpacked(PathBuf);
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the folder is for temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn facts_in(agents: &Agents, root: &Path, only: &[String]) -> Result<Map, SessionError> {
     let arch = std::env::consts::ARCH;
     let agent = agents.get(arch).ok_or_else(|| {
         SessionError::NotStarted(format!("there is no agent for this machine ({arch}); known are {}", agents.known()))

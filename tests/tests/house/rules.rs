@@ -74,9 +74,9 @@ pub const AGENT: Rooms = &[
     ),
     ("line", &["catalog", "capture", "relay", "serve", "task", "modules", "facts", "change", "journal", "host"]),
     ("catalog", &["task", "modules", "facts", "change", "journal", "host"]),
-    ("capture", &["task", "modules", "facts", "change", "journal", "host"]),
     ("relay", &["task", "modules", "facts", "change", "journal", "host"]),
-    ("serve", &["task", "modules", "facts", "change", "journal", "host"]),
+    ("serve", &["capture", "task", "modules", "facts", "change", "journal", "host"]),
+    ("capture", &["facts", "host"]),
     ("task", &["modules", "facts", "change", "journal", "host"]),
     // Only `setup`, whose answer is the facts.
     ("modules", &["facts", "host"]),
@@ -98,6 +98,7 @@ pub const DOORS: &[(&str, &[&str])] = &[
     ("saphyr_parser::", &["controller/src/yaml/"]),
     ("annotate_snippets::", &["controller/src/output/"]),
     ("rusqlite::", &["controller/src/history/"]),
+    ("tar::", &["controller/src/session/"]),
     ("virt::", &["libvirt/src/"]),
 ];
 
