@@ -82,3 +82,41 @@ fn a_node_without_memory_is_told_as_such() {
     assert_eq!(facts["numa"]["nodes"][1]["cpus"], serde_json::json!([4, 5, 6, 7]));
     assert_eq!(facts["numa"]["nodes"][0]["distances"], serde_json::json!([10, 21]));
 }
+
+#[test]
+fn a_capture_tells_what_the_machine_tells() {
+    let Some(site) = Site::builder().hosts(2).start() else { return };
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let luthier = site.luthier();
+    luthier.call(["capture", "h1", "-d", &at("plain")]).exits(0);
+    luthier.call(["capture", "h1", "-d", &at("packed"), "--archive"]).exits(0);
+    // What is there stays.
+    luthier.call(["capture", "h1", "-d", &at("plain")]).exits(2).says("exists");
+    let only = "cpu,numa,pci,slots,firmware,virt,thp,ksm";
+    let live = luthier.call(["facts", "h1", "--only", only]).exits(0).json();
+    for root in [at("plain/h1"), at("packed/h1.tar.zst")] {
+        let replayed = luthier.call(["facts", "--root", &root, "--only", only]).exits(0).json();
+        for key in ["numa", "pci", "slots", "firmware", "virt", "thp"] {
+            let mut expected = live["facts"][key].clone();
+            let mut found = replayed["facts"][key].clone();
+            // What moves from moment to moment.
+            for facts in [&mut expected, &mut found] {
+                for node in facts.get_mut("nodes").and_then(Value::as_array_mut).into_iter().flatten() {
+                    node["free_kib"].take();
+                    node["numastat"].take();
+                }
+            }
+            assert_eq!(expected, found, "{key} of {root}");
+        }
+        assert_eq!(live["facts"]["cpu"]["topology"], replayed["facts"]["cpu"]["topology"]);
+    }
+    let text = luthier.call(["topo", "--root", &at("plain/h1")]).exits(0).stdout.clone();
+    assert!(text.contains("Package 0") && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    // Both hosts are this machine: they are drawn once.
+    let both = luthier.call(["topo"]).exits(0).stdout.clone();
+    assert!(both.starts_with("2 hosts like this: h1, h2"), "{both}");
+    luthier.call(["topo", "--each", "--format", "svg"]).exits(5).says("do not fit");
+    luthier.call(["topo", "--each", "--format", "svg", "-d", &at("drawn")]).exits(0);
+    assert!(std::fs::read_to_string(at("drawn/h2.svg")).expect("a drawing").contains("Package 0"));
+}
