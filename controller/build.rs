@@ -66,7 +66,8 @@ fn build(workspace: &Path, out: &Path) -> Result<PathBuf, String> {
     let mut command = Command::new(variable("CARGO")?);
     command
         .current_dir(workspace)
-        .args(["build", "--package", "luthier-agent", "--profile", "agent", "--target", &target, "--target-dir"])
+        .args(["build", "--package", "luthier-agent", "--no-default-features", "--profile", "agent"])
+        .args(["--target", &target, "--target-dir"])
         .arg(&folder);
     if workspace.join("Cargo.lock").exists() {
         command.arg("--locked");
@@ -142,36 +143,49 @@ fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
         return Ok([STATIC, COMPACT].concat().join(" "));
     }
     let small = [STATIC, SMALL, COMPACT].concat();
-    let script = workspace.join("agent").join("link").join("no-unwind-tables.ld").display().to_string();
-    let script = format!("link-arg=-Wl,-T,{script}");
+    let link = workspace.join("agent").join("link");
+    let script = |name: &str| ["-C".to_owned(), format!("link-arg=-Wl,-T,{}", link.join(name).display())];
     // `RUSTFLAGS` is split at blanks.
-    if !script.contains(char::is_whitespace) {
-        let folding = [small.as_slice(), FOLD, &["-C", &script]].concat();
+    if !link.display().to_string().contains(char::is_whitespace) {
+        let folding: Vec<String> = small.iter().chain(FOLD).map(|&flag| flag.to_owned()).collect();
+        let folding = [folding.as_slice(), &script("no-unwind-tables.ld")].concat();
         let cut =
             CUT.iter().flat_map(|(name, other)| ["-C".to_owned(), format!("link-arg=-Wl,--defsym={name}={other}")]);
-        let cut: Vec<String> = cut.collect();
-        let cutting: Vec<&str> = folding.iter().copied().chain(cut.iter().map(String::as_str)).collect();
-        if libc == "gnu" && works(out, target, &cutting)? {
-            return Ok(cutting.join(" "));
-        }
-        if works(out, target, &folding)? {
-            return Ok(folding.join(" "));
+        let cutting: Vec<String> = folding.iter().cloned().chain(cut).collect();
+        let parting = [cutting.as_slice(), &script("glibc.ld")].concat();
+        let choosing = [parting.as_slice(), &script("glibc-x86_64.ld")].concat();
+        let most = if libc == "gnu" { [choosing, parting, cutting].to_vec() } else { Vec::new() };
+        for flags in most.into_iter().chain([folding]) {
+            if works(out, target, &flags)? {
+                return Ok(flags.join(" "));
+            }
         }
     }
     Ok([STATIC, COMPACT].concat().join(" "))
 }
 
-/// A small program that needs what the agent needs of its libc: an error's text, the clock, a thread.
-const PROBE: &str = "fn main() {
+/// A small program that needs what the agent needs of its libc: errors' texts, the clock, threads, files, programs, sockets.
+const PROBE: &str = "use std::io::{Error, Read, Write};
+fn main() {
     let work = || (std::fs::read(\"/dev/null/x\").map_err(|error| error.to_string()), std::time::SystemTime::now());
-    let (read, _) = std::thread::spawn(work).join().unwrap();
+    let (read, _) = std::thread::Builder::new().name(\"probe\".into()).spawn(work).unwrap().join().unwrap();
     assert!(read.is_err_and(|error| error.starts_with(\"Not a directory\")));
+    assert_eq!(Error::from_raw_os_error(524).to_string(), \"Unknown error 524 (os error 524)\");
+    assert!(std::fs::read_dir(std::fs::canonicalize(\"/.\").unwrap()).unwrap().next().is_some());
+    let (mut left, mut right) = std::os::unix::net::UnixStream::pair().unwrap();
+    left.write_all(b\"x\").unwrap();
+    right.read_exact(&mut [0]).unwrap();
+    let echo = std::process::Command::new(\"sh\").args([\"-c\", \"echo $WORD\"]).env(\"WORD\", \"said\").output().unwrap();
+    assert_eq!(echo.stdout, b\"said\\n\");
+    assert!(std::env::current_dir().is_ok() && std::thread::available_parallelism().is_ok());
+    let moved = std::process::Command::new(\"pwd\").current_dir(\"/\").output().unwrap();
+    assert_eq!(moved.stdout, b\"/\\n\");
 }
 ";
 
 /// Whether a small program links with these flags and, where it can be tried, runs: linkers and versions of libc differ,
 /// and which ones are used is the toolchain's choice.
-fn works(out: &Path, target: &str, flags: &[&str]) -> Result<bool, String> {
+fn works(out: &Path, target: &str, flags: &[String]) -> Result<bool, String> {
     let source = out.join("probe.rs");
     std::fs::write(&source, PROBE).map_err(|error| format!("cannot write {}: {error}", source.display()))?;
     let mut command = Command::new(variable("RUSTC")?);

@@ -1,18 +1,15 @@
 //! `blockinfile`: some lines in a text file, between two marker lines by which they are found again.
 
-use super::answer::{exists, failed_to, is_directory, typed};
+use super::answer::{exists, failed_to, is_directory};
 use super::declare::{
     ATTRIBUTES, BACKUP, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, VALIDATE, param,
     returned, texts,
 };
 use super::edit::{Edit, content, finish, read_lines};
-use super::ownership::{Asked, Attributes};
 use super::pattern::{Flags, Over, Pattern, bytes, latin1};
 use super::{Module, ModuleError, Request, Wanted};
 use crate::host::Host;
-use luthier_protocol::Value;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
-use serde::Deserialize;
 use std::borrow::Cow;
 
 const PARAMS: &[ParamSpec] = &[
@@ -65,52 +62,19 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct BlockInFile;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    path: String,
-    state: Option<String>,
-    block: Option<String>,
-    marker: Option<String>,
-    marker_begin: Option<String>,
-    marker_end: Option<String>,
-    insertafter: Option<String>,
-    insertbefore: Option<String>,
-    #[serde(default)]
-    create: bool,
-    #[serde(default)]
-    append_newline: bool,
-    #[serde(default)]
-    prepend_newline: bool,
-    #[serde(default)]
-    backup: bool,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    #[expect(dead_code, reason = "accepted; files are always replaced atomically")]
-    unsafe_writes: Option<bool>,
-    validate: Option<String>,
-}
-
 impl Module for BlockInFile {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let path = host.absolute(&params.path);
+        let path = host.absolute(request.needed("path")?);
         if is_directory(host, &path) {
             return Err(ModuleError::new(format!("Path {path} is a directory !")).with("rc", 256));
         }
-        let present = params.state.as_deref() != Some("absent");
+        let present = request.text("state") != Some("absent");
         if !exists(host, &path)? {
-            if !params.create {
+            if !request.flag("create") {
                 return Err(ModuleError::new(format!("Path {path} does not exist !")).with("rc", 257));
             }
             if !present {
@@ -121,28 +85,21 @@ impl Module for BlockInFile {
         }
         let path = host.resolve(&path).map_err(failed_to("resolve", &path))?;
         let old = content(host, &path)?;
-        let block = block(&params, present);
-        let new = bytes(&with_block(&params, read_lines(host, &path)?, &block)?);
+        let block = block(request, present);
+        let new = bytes(&with_block(request, read_lines(host, &path)?, &block)?);
         let message = match &old {
             Some(old) if *old == new => "",
             None => "File created",
             Some(_) if block.is_empty() => "Block removed",
             Some(_) => "Block inserted",
         };
-        let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-        let asked = Asked {
-            mode: params.mode.as_ref(),
-            owner: params.owner.as_deref(),
-            group: params.group.as_deref(),
-            attributes: params.attributes.as_deref(),
-            selinux: selinux.iter().any(|part| part.is_some()),
-        };
+        let attributes = request.attributes(host)?;
         let edit = Edit {
             path: &path,
             content: new,
-            attributes: &Attributes::of(host, asked)?,
-            backup: params.backup,
-            validate: params.validate.as_deref(),
+            attributes: &attributes,
+            backup: request.flag("backup"),
+            validate: request.text("validate"),
             message: message.to_owned(),
         };
         let (mut wanted, backup) = finish(host, edit)?;
@@ -154,29 +111,29 @@ impl Module for BlockInFile {
 }
 
 /// The first and the last marker line.
-fn markers(params: &Params) -> (String, String) {
-    let marker = params.marker.as_deref().unwrap_or("# {mark} ANSIBLE MANAGED BLOCK");
-    let line = |word: &Option<String>, usual: &str| {
-        let text = marker.replace("{mark}", word.as_deref().unwrap_or(usual));
+fn markers(request: &Request<'_>) -> (String, String) {
+    let marker = request.text("marker").unwrap_or("# {mark} ANSIBLE MANAGED BLOCK");
+    let line = |word: Option<&str>, usual: &str| {
+        let text = marker.replace("{mark}", word.unwrap_or(usual));
         format!("{}\n", latin1(text.as_bytes()))
     };
-    (line(&params.marker_begin, "BEGIN"), line(&params.marker_end, "END"))
+    (line(request.text("marker_begin"), "BEGIN"), line(request.text("marker_end"), "END"))
 }
 
 /// The block's lines with its markers; nothing when it shall not be there.
-fn block(params: &Params, present: bool) -> Vec<String> {
-    let text = latin1(params.block.as_deref().unwrap_or_default().as_bytes());
+fn block(request: &Request<'_>, present: bool) -> Vec<String> {
+    let text = latin1(request.text("block").unwrap_or_default().as_bytes());
     if !present || text.is_empty() {
         return Vec::new();
     }
-    let (first, last) = markers(params);
+    let (first, last) = markers(request);
     let whole = if text.ends_with('\n') { text } else { format!("{text}\n") };
     [first].into_iter().chain(whole.split_inclusive('\n').map(str::to_owned)).chain([last]).collect()
 }
 
 /// The file's text with the block in its place.
-fn with_block(params: &Params, mut lines: Vec<String>, block: &[String]) -> Result<String, ModuleError> {
-    let (first, last) = markers(params);
+fn with_block(request: &Request<'_>, mut lines: Vec<String>, block: &[String]) -> Result<String, ModuleError> {
+    let (first, last) = markers(request);
     let begin = lines.iter().rposition(|line| *line == first);
     let end = lines.iter().rposition(|line| *line == last);
     let mut at = match (begin, end) {
@@ -185,7 +142,7 @@ fn with_block(params: &Params, mut lines: Vec<String>, block: &[String]) -> Resu
             lines.drain(from..=to);
             from
         }
-        _ => place(params, &lines)?,
+        _ => place(request, &lines)?,
     };
     if let Some(above) = at.checked_sub(1).and_then(|above| lines.get_mut(above))
         && !above.ends_with('\n')
@@ -193,23 +150,23 @@ fn with_block(params: &Params, mut lines: Vec<String>, block: &[String]) -> Resu
         above.push('\n');
     }
     let blank = || "\n".to_owned();
-    let present = params.state.as_deref() != Some("absent");
+    let present = request.text("state") != Some("absent");
     let above = at.checked_sub(1).and_then(|above| lines.get(above));
-    if params.prepend_newline && present && above.is_some_and(|line| line != "\n") {
+    if request.flag("prepend_newline") && present && above.is_some_and(|line| line != "\n") {
         lines.insert(at, blank());
         at += 1;
     }
     let after = at + block.len();
     lines.splice(at..at, block.iter().cloned());
-    if params.append_newline && present && lines.get(after).is_some_and(|line| line != "\n") {
+    if request.flag("append_newline") && present && lines.get(after).is_some_and(|line| line != "\n") {
         lines.insert(after, blank());
     }
     Ok(lines.concat())
 }
 
 /// Where a new block goes. A pattern with `(?m)` is matched against the whole text, any other against each line.
-fn place(params: &Params, lines: &[String]) -> Result<usize, ModuleError> {
-    let (source, after) = match (params.insertafter.as_deref(), params.insertbefore.as_deref()) {
+fn place(request: &Request<'_>, lines: &[String]) -> Result<usize, ModuleError> {
+    let (source, after) = match (request.text("insertafter"), request.text("insertbefore")) {
         (Some("EOF"), _) | (None, None) => return Ok(lines.len()),
         (Some(source), _) => (source, true),
         (None, Some("BOF")) => return Ok(0),

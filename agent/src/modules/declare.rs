@@ -11,6 +11,14 @@ macro_rules! texts {
 }
 pub(super) use texts;
 
+/// Whether texts for people are kept: the agent that travels to hosts leaves them out.
+const TOLD: bool = cfg!(feature = "texts");
+
+/// A text for people.
+const fn told(text: &'static str) -> Text {
+    Cow::Borrowed(if TOLD { text } else { "" })
+}
+
 /// A parameter under construction.
 #[derive(Clone, Copy)]
 pub(super) struct Param {
@@ -65,14 +73,14 @@ impl Param {
                 None => None,
             },
             choices: Cow::Borrowed(self.choices),
-            doc: Cow::Borrowed(self.doc),
+            doc: told(self.doc),
         }
     }
 }
 
 /// A return value.
 pub(super) const fn returned(name: &'static str, doc: &'static str) -> ReturnSpec {
-    ReturnSpec { name: Cow::Borrowed(name), doc: Cow::Borrowed(doc) }
+    ReturnSpec { name: Cow::Borrowed(name), doc: told(doc) }
 }
 
 /// A spec under construction.
@@ -120,7 +128,7 @@ impl Spec {
         ModuleSpec {
             name: Cow::Borrowed(self.name),
             aliases: Cow::Borrowed(self.aliases),
-            summary: Cow::Borrowed(self.summary),
+            summary: told(self.summary),
             params: Cow::Borrowed(self.params),
             free_form: match self.free_form {
                 Some(name) => Some(Cow::Borrowed(name)),
@@ -129,8 +137,8 @@ impl Spec {
             mutually_exclusive: Cow::Borrowed(self.exclusive),
             required_one_of: Cow::Borrowed(self.one_of),
             revertible: self.revertible,
-            example: Cow::Borrowed(self.example),
-            returns: Cow::Borrowed(self.returns),
+            example: told(self.example),
+            returns: Cow::Borrowed(if TOLD { self.returns } else { &[] }),
         }
     }
 }

@@ -3,12 +3,12 @@
 //! Every directory that has to be made, every entry of a removed tree and every entry whose attributes differ is a change
 //! of its own, so that each can be shown and undone.
 
-use super::answer::{exists, failed_to, typed, with_path_info};
+use super::answer::{exists, failed_to, with_path_info};
 use super::declare::{
     ATTRIBUTES, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, param, returned, texts,
 };
 use super::file_times::{Moment, Stamps};
-use super::ownership::{Asked, Attributes};
+use super::ownership::Attributes;
 use super::placement::{self, Birth, change};
 use super::{Module, ModuleError, Request, RunOutput, Wanted, file_links, file_tree};
 use crate::host::paths::{base_name, join, parent};
@@ -16,7 +16,6 @@ use crate::host::{Host, Kind};
 use luthier_protocol::change::{Bytes, Reversal, State};
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 
 const PARAMS: &[ParamSpec] = &[
     param("path", ParamKind::Path, "The path.").also(texts!["dest", "name"]).required().end(),
@@ -70,38 +69,8 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct File;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    path: String,
-    state: Option<Form>,
-    src: Option<String>,
-    #[serde(default)]
-    recurse: bool,
-    #[serde(default)]
-    force: bool,
-    follow: Option<bool>,
-    modification_time: Option<String>,
-    modification_time_format: Option<String>,
-    access_time: Option<String>,
-    access_time_format: Option<String>,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    #[expect(dead_code, reason = "accepted; files are always replaced atomically")]
-    unsafe_writes: Option<bool>,
-    #[serde(rename = "_original_basename")]
-    original_basename: Option<String>,
-}
-
 /// What a path is or shall be, in Ansible's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// Nothing there.
     Absent,
@@ -130,6 +99,13 @@ impl Form {
                 _ => Self::File,
             },
         })
+    }
+
+    /// What a task asks for.
+    fn asked(word: &str) -> Result<Self, ModuleError> {
+        let all = [Self::Absent, Self::Directory, Self::File, Self::Hard, Self::Link, Self::Touch];
+        let form = all.into_iter().find(|form| form.name() == word);
+        form.ok_or_else(|| ModuleError::new(["cannot understand the parameters: unknown state `", word, "`"].concat()))
     }
 
     /// As messages and results say it.
@@ -164,8 +140,7 @@ impl Module for File {
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let (job, form) = understand(host, &params)?;
+        let (job, form) = understand(host, request)?;
         let mut wanted = match form {
             Form::File => regular(job),
             Form::Directory => directory(job),
@@ -186,12 +161,14 @@ impl Module for File {
     }
 }
 
-fn understand<'a>(host: &'a Host, params: &Params) -> Result<(Job<'a>, Form), ModuleError> {
-    let mut path = trimmed(&host.absolute(&params.path));
-    let asked_form = params.state;
+fn understand<'a>(host: &'a Host, request: &Request<'_>) -> Result<(Job<'a>, Form), ModuleError> {
+    let mut path = trimmed(&host.absolute(request.needed("path")?));
+    let asked_form = request.text("state").map(Form::asked).transpose()?;
+    let src = request.text("src");
+    let recurse = request.flag("recurse");
     let is_directory = super::answer::is_directory(host, &path);
     if is_directory && !matches!(asked_form, Some(Form::Link | Form::Absent)) {
-        let name = params.original_basename.as_deref().or(params.src.as_deref().map(base_name));
+        let name = request.text("_original_basename").or(src.map(base_name));
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             path = join(&path, name);
         }
@@ -199,42 +176,34 @@ fn understand<'a>(host: &'a Host, params: &Params) -> Result<(Job<'a>, Form), Mo
     let form = match asked_form {
         Some(form) => form,
         None => match Form::found(host, &path)? {
-            Form::Absent if params.recurse => Form::Directory,
+            Form::Absent if recurse => Form::Directory,
             Form::Absent => Form::File,
             found => found,
         },
     };
-    if params.recurse && form != Form::Directory {
+    if recurse && form != Form::Directory {
         let message = "recurse option requires state to be 'directory'";
         return Err(ModuleError::new(message).about(host, "path", &path));
     }
-    if params.src.is_some() && !matches!(form, Form::Link | Form::Hard) {
+    if src.is_some() && !matches!(form, Form::Link | Form::Hard) {
         let message = "src option requires state to be 'link' or 'hard'";
         return Err(ModuleError::new(message).about(host, "path", &path));
     }
-    let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-    let asked = Asked {
-        mode: params.mode.as_ref(),
-        owner: params.owner.as_deref(),
-        group: params.group.as_deref(),
-        attributes: params.attributes.as_deref(),
-        selinux: selinux.iter().any(|part| part.is_some()),
-    };
     let unsaid = if form == Form::Touch { Moment::Now } else { Moment::Preserve };
-    let moment = |text: &Option<String>, format: &Option<String>| {
-        text.as_deref().map_or(Ok(unsaid), |text| Moment::parse(host, text, format.as_deref()))
+    let moment = |text: &str, format: &str| {
+        request.text(text).map_or(Ok(unsaid), |text| Moment::parse(host, text, request.text(format)))
     };
     let job = Job {
         host,
         path,
-        src: params.src.clone(),
-        force: params.force,
-        follow: params.follow.unwrap_or(true),
-        recurse: params.recurse,
-        attributes: Attributes::of(host, asked)?,
+        src: src.map(str::to_owned),
+        force: request.flag("force"),
+        follow: request.unless_denied("follow"),
+        recurse,
+        attributes: request.attributes(host)?,
         stamps: Stamps {
-            access: moment(&params.access_time, &params.access_time_format)?,
-            modification: moment(&params.modification_time, &params.modification_time_format)?,
+            access: moment("access_time", "access_time_format")?,
+            modification: moment("modification_time", "modification_time_format")?,
         },
     };
     Ok((job, form))

@@ -1,19 +1,16 @@
 //! `lineinfile`: one line in a text file, found by its text or by a pattern.
 
-use super::answer::{exists, failed_to, is_directory, typed};
+use super::answer::{exists, failed_to, is_directory};
 use super::declare::{
     ATTRIBUTES, BACKUP, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, VALIDATE, param,
     returned, texts,
 };
 use super::edit::{Edit, finish, read_lines};
 use super::lines::{Found, Insert, Line, place_line, remove_lines};
-use super::ownership::{Asked, Attributes};
 use super::pattern::{Flags, Over, Pattern, bytes};
 use super::{Module, ModuleError, Request, Wanted};
 use crate::host::Host;
-use luthier_protocol::Value;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
-use serde::Deserialize;
 use std::borrow::Cow;
 
 const PARAMS: &[ParamSpec] = &[
@@ -72,35 +69,15 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct LineInFile;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    path: String,
-    state: Option<String>,
-    regexp: Option<String>,
-    search_string: Option<String>,
-    line: Option<String>,
-    #[serde(default)]
+/// What the line is found by, and where it goes.
+#[derive(Debug)]
+struct Params<'a> {
+    regexp: Option<&'a str>,
+    search_string: Option<&'a str>,
+    line: Option<&'a str>,
     backrefs: bool,
-    insertafter: Option<String>,
-    insertbefore: Option<String>,
-    #[serde(default)]
-    firstmatch: bool,
-    #[serde(default)]
-    create: bool,
-    #[serde(default)]
-    backup: bool,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    #[expect(dead_code, reason = "accepted; files are always replaced atomically")]
-    unsafe_writes: Option<bool>,
-    validate: Option<String>,
+    insertafter: Option<&'a str>,
+    insertbefore: Option<&'a str>,
 }
 
 impl Module for LineInFile {
@@ -109,12 +86,19 @@ impl Module for LineInFile {
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let path = host.absolute(&params.path);
+        let params = Params {
+            regexp: request.text("regexp"),
+            search_string: request.text("search_string"),
+            line: request.text("line"),
+            backrefs: request.flag("backrefs"),
+            insertafter: request.text("insertafter"),
+            insertbefore: request.text("insertbefore"),
+        };
+        let path = host.absolute(request.needed("path")?);
         if is_directory(host, &path) {
             return Err(ModuleError::new(format!("Path {path} is a directory !")).with("rc", 256));
         }
-        let present = params.state.as_deref() != Some("absent");
+        let present = request.text("state") != Some("absent");
         let there = exists(host, &path)?;
         check(&params, present)?;
         if !there && !present {
@@ -122,29 +106,21 @@ impl Module for LineInFile {
             wanted.result.insert("msg".to_owned(), "file not present".into());
             return Ok(wanted);
         }
-        if !there && !params.create {
+        if !there && !request.flag("create") {
             return Err(ModuleError::new(format!("Destination {path} does not exist !")).with("rc", 257));
         }
-        let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-        let asked = Asked {
-            mode: params.mode.as_ref(),
-            owner: params.owner.as_deref(),
-            group: params.group.as_deref(),
-            attributes: params.attributes.as_deref(),
-            selinux: selinux.iter().any(|part| part.is_some()),
-        };
-        let attributes = Attributes::of(host, asked)?;
+        let attributes = request.attributes(host)?;
         let path = host.resolve(&path).map_err(failed_to("resolve", &path))?;
         let mut lines = read_lines(host, &path)?;
         let found = found(&params)?;
         let mut removed = None;
         let message = if present {
-            let line = params.line.as_deref().unwrap_or_default();
+            let line = params.line.unwrap_or_default();
             let insert = insert(&params)?;
             let line = Line { text: line, found: found.as_ref(), insert, backrefs: params.backrefs };
-            place_line(&mut lines, &line, params.firstmatch)?.to_owned()
+            place_line(&mut lines, &line, request.flag("firstmatch"))?.to_owned()
         } else {
-            let count = remove_lines(&mut lines, found.as_ref(), params.line.as_deref())?;
+            let count = remove_lines(&mut lines, found.as_ref(), params.line)?;
             removed = Some(count);
             if count > 0 { format!("{count} line(s) removed") } else { String::new() }
         };
@@ -152,8 +128,8 @@ impl Module for LineInFile {
             path: &path,
             content: bytes(&lines.concat()),
             attributes: &attributes,
-            backup: params.backup,
-            validate: params.validate.as_deref(),
+            backup: request.flag("backup"),
+            validate: request.text("validate"),
             message,
         };
         let (mut wanted, backup) = finish(host, edit)?;
@@ -166,7 +142,7 @@ impl Module for LineInFile {
     }
 }
 
-fn check(params: &Params, present: bool) -> Result<(), ModuleError> {
+fn check(params: &Params<'_>, present: bool) -> Result<(), ModuleError> {
     let finds = params.regexp.is_some() || params.search_string.is_some();
     let message = if present && params.backrefs && params.regexp.is_none() {
         "regexp is required with backrefs=true"
@@ -184,16 +160,16 @@ fn compile(source: &str) -> Result<Pattern, ModuleError> {
     Pattern::new(source, Over::Bytes, Flags::default())
 }
 
-fn found(params: &Params) -> Result<Option<Found>, ModuleError> {
-    Ok(match (&params.regexp, &params.search_string) {
+fn found(params: &Params<'_>) -> Result<Option<Found>, ModuleError> {
+    Ok(match (params.regexp, params.search_string) {
         (Some(regexp), _) => Some(Found::Pattern(compile(regexp)?)),
-        (None, Some(text)) => Some(Found::Text(text.clone())),
+        (None, Some(text)) => Some(Found::Text(text.to_owned())),
         (None, None) => None,
     })
 }
 
-fn insert(params: &Params) -> Result<Insert, ModuleError> {
-    Ok(match (params.insertafter.as_deref(), params.insertbefore.as_deref()) {
+fn insert(params: &Params<'_>) -> Result<Insert, ModuleError> {
+    Ok(match (params.insertafter, params.insertbefore) {
         (Some("BOF"), _) | (None, Some("BOF")) => Insert::Begin,
         (Some("EOF"), _) | (None, None) => Insert::End,
         (Some(after), _) => Insert::After(compile(after)?),
@@ -201,9 +177,9 @@ fn insert(params: &Params) -> Result<Insert, ModuleError> {
     })
 }
 
-fn warn_of_empty(params: &Params, wanted: &mut Wanted) {
-    for (name, value) in [("regexp", &params.regexp), ("search_string", &params.search_string)] {
-        if value.as_deref() == Some("") {
+fn warn_of_empty(params: &Params<'_>, wanted: &mut Wanted) {
+    for (name, value) in [("regexp", params.regexp), ("search_string", params.search_string)] {
+        if value == Some("") {
             let warning = format!("{name} is empty and matches every line: the last line may be replaced");
             wanted.result.insert("warnings".to_owned(), vec![warning].into());
         }

@@ -1,18 +1,16 @@
 //! `replace`: every match of a pattern in a text file.
 
-use super::answer::{exists, failed_to, is_directory, typed};
+use super::answer::{exists, failed_to, is_directory};
 use super::declare::{
     ATTRIBUTES, BACKUP, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, VALIDATE, param,
     returned, texts,
 };
 use super::edit::{Edit, content, finish};
-use super::ownership::{Asked, Attributes};
 use super::pattern::{Flags, Over, Pattern, Template};
 use super::{Module, ModuleError, Request, Wanted};
 use crate::host::Host;
+use luthier_protocol::Map;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
-use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 use std::ops::Range;
 
 const PARAMS: &[ParamSpec] = &[
@@ -57,45 +55,21 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct Replace;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    path: String,
-    regexp: String,
-    replace: Option<String>,
-    after: Option<String>,
-    before: Option<String>,
-    encoding: Option<String>,
-    #[serde(default)]
-    backup: bool,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    #[expect(dead_code, reason = "accepted; files are always replaced atomically")]
-    unsafe_writes: Option<bool>,
-    validate: Option<String>,
-}
-
 impl Module for Replace {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let path = host.absolute(&params.path);
+        let path = host.absolute(request.needed("path")?);
+        let regexp = request.needed("regexp")?;
         if is_directory(host, &path) {
             return Err(ModuleError::new(format!("Path {path} is a directory !")).with("rc", 256));
         }
         if !exists(host, &path)? {
             return Err(ModuleError::new(format!("Path {path} does not exist !")).with("rc", 257));
         }
-        let encoding = params.encoding.as_deref().unwrap_or("utf-8").to_ascii_lowercase();
+        let encoding = request.text("encoding").unwrap_or("utf-8").to_ascii_lowercase();
         if !matches!(encoding.as_str(), "utf-8" | "utf8" | "ascii" | "us-ascii") {
             return Err(ModuleError::new(format!(
                 "cannot edit {path} in encoding {encoding}: only utf-8 is understood"
@@ -104,32 +78,24 @@ impl Module for Replace {
         let path = host.resolve(&path).map_err(failed_to("resolve", &path))?;
         let old = content(host, &path)?.unwrap_or_default();
         let text = String::from_utf8(old).map_err(|_| ModuleError::new(format!("{path} is no UTF-8 text")))?;
-        let Some(section) = section(&params, &text)? else {
+        let Some(section) = section(request, &text)? else {
             let message = "Pattern for before/after params did not match the given file";
             let result = Map::from_iter([("rc".to_owned(), 0.into()), ("msg".to_owned(), message.into())]);
             return Ok(Wanted { result, ..Wanted::default() });
         };
-        let pattern = Pattern::new(&params.regexp, Over::Text, Flags { multiline: true, dot_all: false })?;
-        let template = Template::new(params.replace.as_deref().unwrap_or_default())?;
+        let pattern = Pattern::new(regexp, Over::Text, Flags { multiline: true, dot_all: false })?;
+        let template = Template::new(request.text("replace").unwrap_or_default())?;
         let inside = text.get(section.clone()).unwrap_or_default();
         let (replaced, count) = pattern.replace_all(inside, &template)?;
         let message = if replaced == inside { String::new() } else { format!("{count} replacements made") };
         let head = text.get(..section.start).unwrap_or_default();
         let tail = text.get(section.end..).unwrap_or_default();
-        let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-        let asked = Asked {
-            mode: params.mode.as_ref(),
-            owner: params.owner.as_deref(),
-            group: params.group.as_deref(),
-            attributes: params.attributes.as_deref(),
-            selinux: selinux.iter().any(|part| part.is_some()),
-        };
         let edit = Edit {
             path: &path,
             content: format!("{head}{replaced}{tail}").into_bytes(),
-            attributes: &Attributes::of(host, asked)?,
-            backup: params.backup,
-            validate: params.validate.as_deref(),
+            attributes: &request.attributes(host)?,
+            backup: request.flag("backup"),
+            validate: request.text("validate"),
             message,
         };
         let (mut wanted, backup) = finish(host, edit)?;
@@ -142,9 +108,9 @@ impl Module for Replace {
 }
 
 /// The part that `after` and `before` leave to be looked at; `None` when they do not match.
-fn section(params: &Params, text: &str) -> Result<Option<Range<usize>>, ModuleError> {
-    let given = |pattern: &Option<String>| pattern.clone().filter(|pattern| !pattern.is_empty());
-    let source = match (given(&params.after), given(&params.before)) {
+fn section(request: &Request<'_>, text: &str) -> Result<Option<Range<usize>>, ModuleError> {
+    let given = |name: &str| request.text(name).filter(|pattern| !pattern.is_empty());
+    let source = match (given("after"), given("before")) {
         (None, None) => return Ok(Some(0..text.len())),
         (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),
         (Some(after), None) => format!("{after}(?P<subsection>.*)"),

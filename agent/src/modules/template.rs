@@ -3,19 +3,17 @@
 //! Nothing is rendered here: the text arrives with the task. The parameters about rendering are the controller's, and are
 //! declared here because this is where the catalogue comes from.
 
-use super::answer::{typed, with_path_info};
+use super::answer::with_path_info;
 use super::declare::{
     ATTRIBUTES, BACKUP, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, VALIDATE, param,
     returned, texts,
 };
-use super::ownership::{Asked, Attributes};
 use super::put::{Put, put};
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
 use crate::host::Host;
 use crate::host::paths::base_name;
+use luthier_protocol::Map;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
-use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 
 const PARAMS: &[ParamSpec] = &[
     param("src", ParamKind::Path, "The template, on the controller.").required().end(),
@@ -77,73 +75,29 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct Template;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the parameters about rendering are the controller's, but are known here")]
-struct Params {
-    src: Option<String>,
-    dest: String,
-    #[serde(default)]
-    backup: bool,
-    force: Option<bool>,
-    #[serde(default)]
-    follow: bool,
-    newline_sequence: Option<Value>,
-    block_start_string: Option<Value>,
-    block_end_string: Option<Value>,
-    variable_start_string: Option<Value>,
-    variable_end_string: Option<Value>,
-    comment_start_string: Option<Value>,
-    comment_end_string: Option<Value>,
-    trim_blocks: Option<Value>,
-    lstrip_blocks: Option<Value>,
-    output_encoding: Option<Value>,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    unsafe_writes: Option<bool>,
-    validate: Option<String>,
-    #[serde(rename = "_original_basename")]
-    original_basename: Option<String>,
-}
-
 impl Module for Template {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
         let content =
             request.content.ok_or_else(|| ModuleError::new("the rendered text did not come with the task"))?;
-        let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-        let asked = Asked {
-            mode: params.mode.as_ref(),
-            owner: params.owner.as_deref(),
-            group: params.group.as_deref(),
-            attributes: params.attributes.as_deref(),
-            selinux: selinux.iter().any(|part| part.is_some()),
-        };
-        let attributes = Attributes::of(host, asked)?;
-        let source_name = params.src.as_deref().map(base_name);
+        let attributes = request.attributes(host)?;
+        let source_name = request.text("src").map(base_name);
         put(
             host,
             &Put {
-                dest: host.absolute(&params.dest),
-                name: params.original_basename.as_deref().or(source_name),
+                dest: host.absolute(request.needed("dest")?),
+                name: request.text("_original_basename").or(source_name),
                 content,
                 attributes: &attributes,
                 directories: &attributes.without_mode(),
                 present: None,
-                force: params.force.unwrap_or(true),
-                backup: params.backup,
-                follow: params.follow,
-                validate: params.validate.as_deref(),
+                force: request.unless_denied("force"),
+                backup: request.flag("backup"),
+                follow: request.flag("follow"),
+                validate: request.text("validate"),
                 checksum: None,
             },
         )

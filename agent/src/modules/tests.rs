@@ -82,6 +82,6 @@ fn modules_are_sorted_and_their_specs_hold_together() {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count, "{} has a parameter name twice", spec.name);
-        assert!(spec.example.starts_with("- "), "{}", spec.name);
+        assert_eq!(spec.example.starts_with("- "), cfg!(feature = "texts"), "{}", spec.name);
     }
 }
