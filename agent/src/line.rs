@@ -1,5 +1,6 @@
 //! The command line. It is written by the bootstrap script and by the controller, seldom by a person.
 
+use crate::capture::capture;
 use crate::catalog::catalogue;
 use crate::facts;
 use crate::host::Host;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: luthier-agent serve --nonce N --hash H [--install PATH] [--root DIR] [--state DIR]
        luthier-agent job --state DIR [--root DIR]
        luthier-agent facts [--root DIR] [--only KEY,KEY]
+       luthier-agent capture [--root DIR] [--keep-identity yes]
        luthier-agent catalogue
        luthier-agent version
 ";
@@ -25,6 +27,7 @@ pub fn carry_out(words: &[String]) -> u8 {
     let allowed: &[&str] = match command {
         "serve" => &["--nonce", "--hash", "--install", "--root", "--state"],
         "facts" => &["--root", "--only"],
+        "capture" => &["--root", "--keep-identity"],
         "job" => &["--root", "--state"],
         _ => &[],
     };
@@ -52,6 +55,10 @@ pub fn carry_out(words: &[String]) -> u8 {
                     USAGE_ERROR
                 }
             }
+        }
+        "capture" => {
+            let host = path("--root").map_or_else(Host::live, |root| Host::under(&root));
+            json(&capture(&host, flag("--keep-identity") == Some("yes")))
         }
         "job" => match path("--state") {
             Some(state) => carry_job(&state, path("--root").as_deref()),

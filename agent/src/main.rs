@@ -1,5 +1,6 @@
 //! `luthier-agent`: the small static program Luthier runs on a host.
 
+mod capture;
 mod catalog;
 mod change;
 mod facts;

@@ -2,6 +2,7 @@
 
 pub mod cli;
 
+pub mod draw;
 pub mod history;
 pub mod output;
 pub mod plan;

@@ -1,7 +1,7 @@
 //! `block`: block devices and their queues. The kernel's account: `Documentation/ABI/stable/sysfs-block`.
 
 use super::probe::{Probe, choices, chosen};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, pcitree};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::BlockDevice;
@@ -46,6 +46,9 @@ fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
     let read_ahead_kib = number("read_ahead_kib", "queue/read_ahead_kb");
     let logical_block = number("logical_block", "queue/logical_block_size");
     let physical_block = number("physical_block", "queue/physical_block_size");
+    let link = probe.host.read_link(&folder).unwrap_or_default();
+    let above: Vec<String> =
+        link.split('/').filter(|part| !part.is_empty() && *part != "..").map(str::to_owned).collect();
     Some(BlockDevice {
         size_bytes: sectors.and_then(|sectors| sectors.checked_mul(512)),
         rotational,
@@ -60,6 +63,29 @@ fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
         physical_block,
         write_cache,
         parts_of: probe.host.list(&format!("{folder}/slaves")).unwrap_or_default(),
+        pci: above.iter().rev().find(|part| pcitree::is_address(part)).cloned(),
+        numa_node: numa_node(probe, &above),
+        mapper: probe.quiet(&format!("{folder}/dm/name")).map(str::to_owned),
+        mapper_kind: probe.quiet(&format!("{folder}/dm/uuid")).and_then(mapper_kind),
+        state: probe.quiet(&format!("{folder}/device/state")).map(str::to_owned),
+        queues: probe.host.list(&format!("{folder}/mq")).ok().and_then(|queues| u32::try_from(queues.len()).ok()),
         name,
     })
+}
+
+/// The node of the nearest device above that tells one.
+fn numa_node(probe: &mut Probe<'_>, above: &[String]) -> Option<u32> {
+    let devices = above.strip_prefix(&["devices".to_owned()])?;
+    (1..=devices.len()).rev().find_map(|depth| {
+        let path = devices.get(..depth)?.join("/");
+        let node: i64 = probe.quiet_number(&format!("/sys/devices/{path}/numa_node"))?;
+        u32::try_from(node).ok()
+    })
+}
+
+/// `mpath-3600…` is of multipath, `LVM-…` of LVM; other makers put their own word there.
+fn mapper_kind(uuid: &str) -> Option<String> {
+    let (word, _) = uuid.split_once('-')?;
+    let word = word.to_ascii_lowercase();
+    Some(if word == "mpath" { "multipath".to_owned() } else { word })
 }

@@ -107,6 +107,27 @@ impl CpuSet {
         })
     }
 
+    /// The kernel's way to write it: `0-3,8`.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut numbers = self.iter().peekable();
+        while let Some(low) = numbers.next() {
+            let mut high = low;
+            while let Some(next) = numbers.next_if_eq(&(high + 1)) {
+                high = next;
+            }
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(&low.to_string());
+            if high > low {
+                text.push('-');
+                text.push_str(&high.to_string());
+            }
+        }
+        text
+    }
+
     /// The numbers, ascending.
     pub fn to_vec(&self) -> Vec<u32> {
         self.iter().collect()
@@ -128,6 +149,13 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn the_kernels_writing() {
+        for text in ["", "0", "0-3,8", "1,3,5-64,130"] {
+            assert_eq!(CpuSet::from_list(text).unwrap().to_text(), text);
+        }
+    }
 
     #[test]
     fn lists() {

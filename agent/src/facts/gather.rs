@@ -15,7 +15,7 @@ pub struct UnknownFact {
     pub known: String,
 }
 
-/// Reads the facts named in `only`, or all when it is empty: `version`, the keys, `errors`.
+/// Reads the facts named in `only`, or all but the ones on request when it is empty: `version`, the keys, `errors`.
 pub fn gather(host: &Host, only: &[String]) -> Result<Map, UnknownFact> {
     if let Some(name) = only.iter().find(|name| !ALL.iter().any(|source| source.key() == name.as_str())) {
         let known: Vec<&str> = ALL.iter().map(|source| source.key()).collect();
@@ -25,7 +25,7 @@ pub fn gather(host: &Host, only: &[String]) -> Result<Map, UnknownFact> {
     facts.insert("version".to_owned(), Value::from(FACTS_VERSION));
     let mut errors: Vec<FactError> = Vec::new();
     for source in ALL {
-        if only.is_empty() || only.iter().any(|name| name == source.key()) {
+        if only.is_empty() && !source.on_request() || only.iter().any(|name| name == source.key()) {
             facts.insert(source.key().to_owned(), source.read(host, &mut errors));
         }
     }

@@ -7,21 +7,32 @@ mod cpu;
 mod cpuinfo;
 mod cpuset;
 mod cputopology;
+mod firmware;
 mod gather;
 mod hugepages;
+mod irqs;
 mod kernel;
 mod ksm;
 mod memory;
 mod net;
 mod numa;
 mod os;
+mod pci;
+mod pciconfig;
+mod pcinames;
+mod pcitree;
 mod power;
 mod probe;
 mod psi;
+mod services;
+mod slots;
+mod smbios;
 mod swap;
 mod thp;
 mod time;
+mod timesources;
 mod virt;
+mod vms;
 
 pub mod ansible;
 
@@ -29,6 +40,7 @@ pub mod ansible;
 mod tests;
 
 pub use gather::gather;
+pub use smbios::without_serials;
 
 use crate::host::Host;
 use luthier_protocol::Value;
@@ -37,6 +49,11 @@ use luthier_protocol::Value;
 pub trait FactSource: Sync {
     /// The key (`numa`).
     fn key(&self) -> &'static str;
+
+    /// Whether it is told only to who asks for it by name.
+    fn on_request(&self) -> bool {
+        false
+    }
 
     /// Read it. What could not be read is pushed to `errors` and left `null`.
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value;
@@ -65,9 +82,15 @@ pub static ALL: &[&dyn FactSource] = &[
     &ksm::Ksm,
     &swap::Swap,
     &psi::Psi,
+    &pci::Pci,
+    &slots::Slots,
     &net::Net,
     &block::Block,
+    &firmware::Firmware,
     &virt::Virt,
     &time::Time,
     &power::Power,
+    &irqs::Irqs,
+    &services::Services,
+    &vms::Vms,
 ];

@@ -1,10 +1,11 @@
 //! `net`: network interfaces. The kernel's account: `Documentation/ABI/testing/sysfs-class-net`.
 
 use super::probe::Probe;
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, ansible, pcitree};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Interface;
+use std::collections::BTreeMap;
 
 const FOLDER: &str = "/sys/class/net";
 
@@ -27,13 +28,14 @@ impl FactSource for Net {
         // `bonding_masters` is a file among the interfaces.
         let interfaces = names.map(|names| {
             let named = names.into_iter().filter(|name| name != "bonding_masters");
-            named.map(|name| interface(&mut probe, name)).collect()
+            let addresses = ansible::ipv4_by_interface(host);
+            named.map(|name| interface(&mut probe, name, &addresses)).collect()
         });
         serde_json::to_value(luthier_protocol::facts::Net { interfaces }).unwrap_or_default()
     }
 }
 
-fn interface(probe: &mut Probe<'_>, name: String) -> Interface {
+fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, Vec<String>>) -> Interface {
     let folder = format!("{FOLDER}/{name}");
     let key = |field: &str| format!("net.interfaces[{name}].{field}");
     // Without a link the kernel answers -1 or an error.
@@ -61,10 +63,26 @@ fn interface(probe: &mut Probe<'_>, name: String) -> Interface {
         numa_node: probe
             .quiet_number::<i64>(&format!("{folder}/device/numa_node"))
             .and_then(|node| u32::try_from(node).ok()),
+        pci: pci(probe, &folder),
+        ipv4: addresses.get(&name).cloned().unwrap_or_default(),
+        arp_filter: arp_filter(probe, &name),
+        tx_queue_length: probe.quiet_number(&format!("{folder}/tx_queue_len")),
         rx_queues,
         tx_queues,
         name,
     }
+}
+
+/// The PCI device that an interface's path leads through.
+fn pci(probe: &Probe<'_>, folder: &str) -> Option<String> {
+    let link = probe.host.read_link(folder).ok()?;
+    link.rsplit('/').find(|part| pcitree::is_address(part)).map(str::to_owned)
+}
+
+/// The kernel takes the greater of the common and the interface's own value.
+fn arp_filter(probe: &mut Probe<'_>, name: &str) -> Option<u32> {
+    let mut of = |name: &str| probe.quiet_number::<u32>(&format!("/proc/sys/net/ipv4/conf/{name}/arp_filter"));
+    Some(of("all")?.max(of(name)?))
 }
 
 /// What an interface is.

@@ -8,7 +8,8 @@ use super::probe::{Probe, meminfo, numbers, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
-use luthier_protocol::facts::{Node, NodeHugePages, NodeKind};
+use luthier_protocol::facts::{Node, NodeAccess, NodeHugePages, NodeKind};
+use std::collections::BTreeMap;
 
 const NODES: &str = "/sys/devices/system/node";
 
@@ -85,8 +86,32 @@ fn node(probe: &mut Probe<'_>, id: u32, cpus: Option<CpuSet>, with_memory: Optio
         free_kib,
         distances,
         hugepages: hugepages(probe, &key("hugepages"), &folder),
+        numastat: numastat(probe, &folder),
+        access: access(probe, &folder),
         kind,
     }
+}
+
+fn numastat(probe: &mut Probe<'_>, folder: &str) -> Option<BTreeMap<String, u64>> {
+    let path = format!("{folder}/numastat");
+    let text = probe.text("numa.nodes[].numastat", &path)?;
+    let row = |line: &str| {
+        let (name, pages) = line.split_once(' ')?;
+        Some((name.to_owned(), pages.trim().parse().ok()?))
+    };
+    Some(text.lines().filter_map(row).collect())
+}
+
+fn access(probe: &mut Probe<'_>, folder: &str) -> Option<NodeAccess> {
+    let mut number = |file: &str| probe.quiet_number(&format!("{folder}/access0/initiators/{file}"));
+    let read_latency_ns = number("read_latency");
+    let access = NodeAccess {
+        read_latency_ns,
+        write_latency_ns: number("write_latency"),
+        read_mbps: number("read_bandwidth"),
+        write_mbps: number("write_bandwidth"),
+    };
+    (access != NodeAccess::default()).then_some(access)
 }
 
 fn hugepages(probe: &mut Probe<'_>, key: &str, folder: &str) -> Option<Vec<NodeHugePages>> {

@@ -5,7 +5,8 @@ use super::probe::{Probe, numbers};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
-use luthier_protocol::facts::{Idle, Policy};
+use luthier_protocol::facts::{Idle, IdleState, Policy};
+use std::collections::BTreeMap;
 
 const CPUS: &str = "/sys/devices/system/cpu";
 
@@ -35,6 +36,7 @@ impl FactSource for Power {
         if pstate.is_none() {
             probe.note("power.pstate", &format!("{CPUS}/intel_pstate/status"), "no such file, nor amd_pstate/status");
         }
+        let online = probe.quiet(&format!("{CPUS}/online")).and_then(CpuSet::from_list).unwrap_or_default();
         let driver = probe.text("power.idle.driver", &format!("{CPUS}/cpuidle/current_driver"));
         let governor = probe
             .quiet(&format!("{CPUS}/cpuidle/current_governor"))
@@ -44,7 +46,8 @@ impl FactSource for Power {
             policies,
             turbo,
             pstate,
-            idle: Idle { driver, governor },
+            idle: Idle { driver, governor, states: states(&mut probe, &online) },
+            energy_bias: energy_bias(&mut probe, &online),
             platform_profile: probe.text("power.platform_profile", "/sys/firmware/acpi/platform_profile"),
         };
         serde_json::to_value(power).unwrap_or_default()
@@ -64,6 +67,45 @@ fn policy(probe: &mut Probe<'_>, id: u32) -> Policy {
         governor: probe.text("power.policies[].governor", &format!("{folder}/scaling_governor")),
         min_khz: probe.number("power.policies[].min_khz", &format!("{folder}/scaling_min_freq")),
         max_khz: probe.number("power.policies[].max_khz", &format!("{folder}/scaling_max_freq")),
-        preference: probe.text("power.policies[].preference", &format!("{folder}/energy_performance_preference")),
+        preference: probe.quiet(&format!("{folder}/energy_performance_preference")).map(str::to_owned),
+        hardware_min_khz: probe.number("power.policies[].hardware_min_khz", &format!("{folder}/cpuinfo_min_freq")),
+        hardware_max_khz: probe.number("power.policies[].hardware_max_khz", &format!("{folder}/cpuinfo_max_freq")),
+        base_khz: probe.quiet_number(&format!("{folder}/base_frequency")),
     }
+}
+
+/// The idle states of the first online CPU, each with the CPUs on which it is switched off.
+fn states(probe: &mut Probe<'_>, online: &CpuSet) -> Vec<IdleState> {
+    let Some(first) = online.iter().next() else { return Vec::new() };
+    let folder = format!("{CPUS}/cpu{first}/cpuidle");
+    let names = probe.host.list(&folder).unwrap_or_default();
+    numbers(&names, "state")
+        .into_iter()
+        .map(|state| {
+            let folder = format!("{folder}/state{state}");
+            let mut off = |cpu: &u32| {
+                probe
+                    .quiet_number::<u32>(&format!("{CPUS}/cpu{cpu}/cpuidle/state{state}/disable"))
+                    .is_some_and(|off| off != 0)
+            };
+            let disabled_cpus = online.iter().filter(|cpu| off(cpu)).collect();
+            IdleState {
+                name: probe.text("power.idle.states[].name", &format!("{folder}/name")),
+                latency_us: probe.number("power.idle.states[].latency_us", &format!("{folder}/latency")),
+                residency_us: probe.quiet_number(&format!("{folder}/residency")),
+                disabled_cpus,
+            }
+        })
+        .collect()
+}
+
+/// The CPUs by their hint between performance and energy.
+fn energy_bias(probe: &mut Probe<'_>, online: &CpuSet) -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, CpuSet> = BTreeMap::new();
+    for cpu in online.iter() {
+        // All CPUs have it or none.
+        let Some(value) = probe.quiet(&format!("{CPUS}/cpu{cpu}/power/energy_perf_bias")) else { break };
+        found.entry(value.to_owned()).or_default().insert(cpu);
+    }
+    found.into_iter().map(|(value, cpus)| (value, cpus.to_text())).collect()
 }

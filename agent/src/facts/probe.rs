@@ -89,6 +89,16 @@ impl<'a> Probe<'a> {
         }
     }
 
+    /// A whole file of any bytes, at most 16 MiB; else why it cannot be read.
+    pub fn bytes(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        self.attributes.bytes(path).map(<[u8]>::to_vec).map_err(|error| reason(&error))
+    }
+
+    /// The beginning of a file of any bytes whose absence says something by itself.
+    pub fn head_bytes(&mut self, path: &str, length: usize) -> Option<Vec<u8>> {
+        self.attributes.head_bytes(path, length).map(<[u8]>::to_vec).ok()
+    }
+
     /// Names in a folder, sorted; a failure is noted.
     pub fn list(&mut self, key: &str, path: &str) -> Option<Vec<String>> {
         match self.host.list(path) {

@@ -1,7 +1,7 @@
 //! `time`: clock sources, precision clocks, time zone.
 
 use super::probe::Probe;
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, timesources};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::PtpClock;
@@ -40,7 +40,18 @@ impl FactSource for Time {
         let uptime_seconds = probe
             .file("time.uptime_seconds", "/proc/uptime")
             .and_then(|text| text.split_whitespace().next()?.parse().ok());
-        let time = luthier_protocol::facts::Time { clocksource, available_clocksources, ptp, zone, uptime_seconds };
+        let discipline = host.discipline();
+        let time = luthier_protocol::facts::Time {
+            clocksource,
+            available_clocksources,
+            ptp,
+            synchronised: discipline.map(|clock| clock.synchronised),
+            offset_us: discipline.map(|clock| clock.offset_us),
+            max_error_us: discipline.map(|clock| clock.max_error_us),
+            sources: timesources::read(&mut probe),
+            zone,
+            uptime_seconds,
+        };
         serde_json::to_value(time).unwrap_or_default()
     }
 }

@@ -41,8 +41,39 @@ impl<'a> Attributes<'a> {
         self.fill(path, length, 1)?.map_err(|_| io::Error::other("it is not text"))
     }
 
-    /// Reads until the end of the file, a piece shorter than `whole`, or `limit`.
+    /// A whole file of any bytes.
+    pub fn bytes(&mut self, path: &str) -> io::Result<&[u8]> {
+        let used = self.load(path, LIMIT, 1)?;
+        Ok(self.buffer.get(..used).unwrap_or_default())
+    }
+
+    /// The beginning of a file of any bytes.
+    pub fn head_bytes(&mut self, path: &str, length: usize) -> io::Result<&[u8]> {
+        let used = self.load(path, length, length)?;
+        Ok(self.buffer.get(..used).unwrap_or_default())
+    }
+
     fn fill(&mut self, path: &str, limit: usize, whole: usize) -> io::Result<Result<&str, std::str::Utf8Error>> {
+        let used = self.load(path, limit, whole)?;
+        let mut bytes = self.buffer.get(..used).unwrap_or_default();
+        if let Err(error) = std::str::from_utf8(bytes)
+            && error.error_len().is_none()
+        {
+            // The limit cut a letter in two.
+            bytes = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        }
+        Ok(std::str::from_utf8(bytes).map(str::trim))
+    }
+
+    /// Reads until the end of the file, a piece shorter than `whole`, or `limit`; how many bytes the buffer holds then.
+    fn load(&mut self, path: &str, limit: usize, whole: usize) -> io::Result<usize> {
+        let outcome = self.read_up_to(path, limit, whole);
+        let bytes = outcome.as_ref().map(|used| self.buffer.get(..*used).unwrap_or_default());
+        self.host.saw_file(path, bytes);
+        outcome
+    }
+
+    fn read_up_to(&mut self, path: &str, limit: usize, whole: usize) -> io::Result<usize> {
         let mut file = File::open(self.host.path(path))?;
         let mut used = 0;
         loop {
@@ -63,14 +94,7 @@ impl<'a> Attributes<'a> {
                 Err(error) => return Err(error),
             }
         }
-        let mut bytes = self.buffer.get(..used).unwrap_or_default();
-        if let Err(error) = std::str::from_utf8(bytes)
-            && error.error_len().is_none()
-        {
-            // The limit cut a letter in two.
-            bytes = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        }
-        Ok(std::str::from_utf8(bytes).map(str::trim))
+        Ok(used)
     }
 }
 

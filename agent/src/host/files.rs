@@ -71,7 +71,9 @@ impl Host {
         if let Some(bytes) = self.foretold(path).as_ref().and_then(planned::content) {
             return bytes;
         }
-        fs::read(self.path(path))
+        let outcome = fs::read(self.path(path));
+        self.saw_file(path, outcome.as_deref());
+        outcome
     }
 
     /// Part of a file: at most so many bytes from an offset on; fewer only at its end.
@@ -103,7 +105,11 @@ impl Host {
         match self.foretold(path) {
             Some(State::Link { target, .. }) if target.starts_with('/') && target != path => self.stat(&target),
             Some(state) => Ok(planned::attributes(&state, found(fs::metadata(self.path(path)))?)),
-            None => found(fs::metadata(self.path(path))),
+            None => {
+                let stat = found(fs::metadata(self.path(path)))?;
+                self.saw_stat(path, stat.as_ref());
+                Ok(stat)
+            }
         }
     }
 
@@ -112,7 +118,9 @@ impl Host {
         if let Some(State::Link { target, .. }) = self.foretold(path) {
             return Ok(target);
         }
-        Ok(fs::read_link(self.path(path))?.to_string_lossy().into_owned())
+        let target = fs::read_link(self.path(path))?.to_string_lossy().into_owned();
+        self.saw_link(path, &target);
+        Ok(target)
     }
 
     /// Names in a directory, sorted.
@@ -122,6 +130,7 @@ impl Host {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort();
+        self.saw_folder(path, &names);
         Ok(names)
     }
 

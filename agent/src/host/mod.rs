@@ -7,8 +7,9 @@ mod accounts;
 mod attributes;
 mod clock;
 mod command;
-mod crc;
 mod connect;
+mod crc;
+mod discipline;
 mod files;
 mod flags;
 pub mod glob;
@@ -20,6 +21,7 @@ pub mod log;
 pub mod paths;
 mod planned;
 pub mod query;
+mod recording;
 pub mod setting;
 mod stop;
 pub mod sys;
@@ -35,6 +37,7 @@ pub use crc::crc32;
 pub use files::{Kind, Stat};
 pub use gzip::{gunzip, gzip};
 pub use install::{discard, install};
+pub use recording::Seen;
 pub use stop::{Stop, StopReason};
 pub use sys::FileSystemSize;
 pub use who::Wish;
@@ -48,17 +51,18 @@ pub struct Host {
     root: PathBuf,
     planned: planned::Planned,
     sees_plan: bool,
+    recording: Option<recording::Recording>,
 }
 
 impl Host {
     /// This machine.
     pub fn live() -> Self {
-        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false }
+        Self { root: PathBuf::from("/"), planned: planned::Planned::default(), sees_plan: false, recording: None }
     }
 
     /// A captured machine under a folder.
     pub fn under(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false }
+        Self { root: root.to_path_buf(), planned: planned::Planned::default(), sees_plan: false, recording: None }
     }
 
     /// Whether this is the running machine and not a captured one.

@@ -49,13 +49,8 @@ impl Step {
             (Revert::Unsaid, Undo::By(argv, probe)) => (Some(line(&argv)), Some(probe), Reversal::Yes),
             (Revert::Unsaid, Undo::Never(reason)) => (None, None, Reversal::No(reason.to_owned())),
         };
-        let run = Run {
-            argv: self.argv,
-            undo,
-            environment: self.environment.into_iter().collect(),
-            probe,
-            ..Run::default()
-        };
+        let run =
+            Run { argv: self.argv, undo, environment: self.environment.into_iter().collect(), probe, ..Run::default() };
         Change {
             resource: Resource::Command(label),
             before: State::NotRun,

@@ -135,6 +135,43 @@ pub enum FactsFormat {
     Table,
 }
 
+/// Options of `topo`.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "Examples:
+  luthier topo -i hosts.ini kvm7                    one machine as text
+  luthier topo -i hosts.ini kvm                     a group; machines of one build are drawn once
+  luthier topo -i hosts.ini kvm7 --format svg > kvm7.svg
+  luthier topo -i hosts.ini --format svg -d plans   a file for each build
+  luthier topo --root captures/r740                 a captured machine, without SSH
+
+A star marks isolated cores, two exclamation marks a PCI Express link that runs below what both its ends can do.")]
+pub struct TopoArgs {
+    /// Which hosts [default: all]
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Form of the drawing
+    #[arg(long, value_enum, default_value_t = TopoFormat::Text)]
+    pub format: TopoFormat,
+    /// Draw every machine, also those of one build
+    #[arg(long)]
+    pub each: bool,
+    /// Write a file for each drawing into this folder
+    #[arg(short = 'd', long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Read a captured machine in this folder instead of hosts
+    #[arg(long, value_name = "DIR", conflicts_with = "pattern")]
+    pub root: Option<PathBuf>,
+}
+
+/// Values of `topo --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TopoFormat {
+    /// A tree of at most 100 columns
+    Text,
+    /// A picture
+    Svg,
+}
+
 /// Options of `rollback`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "Examples:

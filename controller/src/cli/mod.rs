@@ -13,6 +13,7 @@ mod facts;
 mod fleet;
 mod globals;
 mod includes;
+mod inspect;
 mod inventory_cmd;
 mod load;
 mod main_impl;
@@ -29,6 +30,7 @@ pub mod secrets;
 mod show;
 mod status;
 mod template_cmd;
+mod topo;
 mod variables;
 mod vault_cmd;
 
@@ -86,6 +88,8 @@ pub enum Command {
     Exec(args::ExecArgs),
     /// Inspect hosts.
     Facts(args::FactsArgs),
+    /// Draw machines: packages, nodes, caches, cores, PCI by slot.
+    Topo(args::TopoArgs),
     /// Show the inventory as it is understood.
     Inventory(inventory_cmd::InventoryArgs),
     /// Print the value of an expression, or of a YAML file.
@@ -117,6 +121,7 @@ fn dispatch(command: Command, globals: &Globals) -> Result<ExitCode, CliError> {
         Command::Run(args) => run::run(args, globals),
         Command::Exec(args) => exec::exec(args, globals),
         Command::Facts(args) => facts::facts(args, globals),
+        Command::Topo(args) => topo::topo(args, globals),
         Command::Inventory(args) => inventory_cmd::inventory(args, globals),
         Command::Eval(args) => eval::eval(args, globals),
         Command::Template(args) => template_cmd::template(args, globals),

@@ -31,7 +31,7 @@ pub(super) fn rollback(args: RollbackArgs, globals: &Globals) -> Result<ExitCode
         escalation: fleet.escalation(globals)?,
         ..Options::default()
     };
-    let sink = Sink::new(vec![super::facts::warnings(globals)]);
+    let sink = Sink::new(vec![super::inspect::warnings(globals)]);
     let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
     let undone = record.run.clone();
     let reports = fleet::runtime()?.block_on(async {

@@ -73,11 +73,7 @@ fn words(given: &[String]) -> Vec<String> {
 }
 
 /// Read and plan every playbook; all that is wrong in all of them at once.
-fn read(
-    args: &RunArgs,
-    fleet: &Fleet,
-    planner: &Planner,
-) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
+fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
     let reader = fleet.reader();
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();

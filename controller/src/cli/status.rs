@@ -21,7 +21,7 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
     }
     let escalation = fleet.escalation(globals)?;
     let options = Options { extra: Arc::clone(&fleet.extra), escalation, ..Options::default() };
-    let sink = Sink::new(vec![super::facts::warnings(globals)]);
+    let sink = Sink::new(vec![super::inspect::warnings(globals)]);
     let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
     let (mut rows, code) = fleet::runtime()?.block_on(async {
         let mut asked = JoinSet::new();

@@ -51,7 +51,9 @@ pub async fn session_for(walker: &HostRun, errand: &Errand<'_>) -> Result<(Sessi
     let memory = run.memory(host);
     let mut connections = memory.connections.lock().await;
     if !connections.contains_key(&key) {
-        let session = open(run, host, &target, memory.last_seq()).await.map_err(ConnectError::Session)?;
+        // Connecting takes much room, and only once.
+        let opening = Box::pin(open(run, host, &target, memory.last_seq()));
+        let session = opening.await.map_err(ConnectError::Session)?;
         connections.insert(key.clone(), Connection { session, started: BTreeSet::new() });
     }
     let Some(connection) = connections.get_mut(&key) else {

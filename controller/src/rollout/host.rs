@@ -68,7 +68,8 @@ pub struct HostRun {
     pub leader: bool,
 }
 
-type Walk<'a> = Pin<Box<dyn Future<Output = Flow> + Send + 'a>>;
+/// What becomes of a walk through steps.
+pub type Walk<'a> = Pin<Box<dyn Future<Output = Flow> + Send + 'a>>;
 
 impl HostRun {
     /// A host before the first step.

@@ -78,13 +78,15 @@ impl Lockstep {
             rows.at.entry(to.clone()).or_default().insert(host);
         }
         let lowest = rows.at.keys().next().cloned();
-        drop(rows);
-        self.moves.send_modify(|count| *count = count.wrapping_add(1));
+        // Told while the rows are held: of two hosts that move at once the later one must have the last word, or all wait
+        // for a position that nobody is at any more.
         self.lowest.send_if_modified(|known| {
             let changed = *known != lowest;
             *known = lowest;
             changed
         });
+        drop(rows);
+        self.moves.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -151,6 +153,31 @@ mod tests {
             assert!(host.await.is_ok());
         }
         assert_eq!(order.lock().map(|order| order.clone()).unwrap_or_default(), [0, 1, 2]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn hosts_that_move_at_once_lose_no_word() {
+        for _ in 0..300 {
+            let lockstep = Arc::new(Lockstep::new(4));
+            let hosts: Vec<_> = (0..4)
+                .map(|host| {
+                    let lockstep = Arc::clone(&lockstep);
+                    tokio::spawn(async move {
+                        let mut at = Position::new();
+                        for step in 0..20_u32 {
+                            let next = vec![step];
+                            lockstep.reach(host, &at, &next).await;
+                            at = next;
+                        }
+                        lockstep.leave(host, &at);
+                    })
+                })
+                .collect();
+            for host in hosts {
+                let ended = tokio::time::timeout(std::time::Duration::from_secs(60), host).await;
+                assert!(ended.is_ok(), "a host waits for nobody");
+            }
+        }
     }
 
     #[tokio::test]

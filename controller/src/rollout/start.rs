@@ -2,7 +2,7 @@
 
 use super::actions;
 use super::errand::Errand;
-use super::host::{Flow, HostRun};
+use super::host::{Flow, HostRun, Walk};
 use super::outcome::Outcome;
 use super::remote::{self, Sent};
 use super::run::{Run, text};
@@ -83,6 +83,15 @@ impl HostRun {
         if let Some(flow) = self.special(task, &scope, &place).await {
             return flow;
         }
+        self.plain(task, scope, place).await
+    }
+
+    /// A task that is no include. It stands apart so that the way through many includes carries none of its room.
+    fn plain<'a>(&'a mut self, task: &'a Arc<PlannedTask>, scope: Scope, place: Place) -> Walk<'a> {
+        Box::pin(self.module(task, scope, place))
+    }
+
+    async fn module(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: Place) -> Flow {
         if flags::truth(self, &task.keywords.run_once, &scope, &place).unwrap_or(false) {
             return self.once(task, scope, &place).await;
         }
@@ -445,7 +454,7 @@ impl HostRun {
                 Ok(limit) => limit.map_or(Duration::MAX, Duration::from_millis),
                 Err(message) => return Progress::Done(Outcome::failed(message)),
             };
-            let action = actions::run(self, task, rendered, scope, place, delegate.as_deref());
+            let action = Box::pin(actions::run(self, task, rendered, scope, place, delegate.as_deref()));
             let outcome = tokio::time::timeout(limit, action).await.unwrap_or_else(|_| {
                 let message = format!("timed out: not finished after {} s", limit.as_secs_f64());
                 Outcome::failed(message).with("timedout", serde_json::json!({}))
@@ -456,7 +465,7 @@ impl HostRun {
         let errand = Errand::new(self, task, delegate.as_deref(), scope, place);
         let sent = remote::send(self, &errand, rendered, started.diff, job.as_ref()).await;
         match (job, apart) {
-            (Some(job), Some(apart)) => Progress::Done(jobs::run(self, sent, &job, &apart, &errand).await),
+            (Some(job), Some(apart)) => Progress::Done(Box::pin(jobs::run(self, sent, &job, &apart, &errand)).await),
             _ => sent,
         }
     }

@@ -109,7 +109,8 @@ impl Login<'_> {
 
     fn offers(&self, kind: MethodKind) -> bool {
         self.route.logins.allow(<&str>::from(&kind))
-            && !self.handle.is_closed() && self.remaining.as_ref().is_none_or(|set| set.contains(&kind))
+            && !self.handle.is_closed()
+            && self.remaining.as_ref().is_none_or(|set| set.contains(&kind))
     }
 
     /// Whether we are in; if not, what is left.

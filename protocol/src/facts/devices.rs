@@ -54,6 +54,24 @@ shape! {
         /// Devices it is made of.
         ["list of names", "`slaves`"]
         parts_of: Vec<String>,
+        /// PCI device it hangs off; `null` for others.
+        ["address", "its path below `/sys/devices`"]
+        pci: Option<String>,
+        /// NUMA node; `null` when unknown.
+        ["", "`numa_node` of the nearest device above that has one"]
+        numa_node: Option<u32>,
+        /// Name of a device-mapper device (`mpatha`); `null` for others.
+        ["", "`dm/name`"]
+        mapper: Option<String>,
+        /// What a device-mapper device is: `multipath`, `lvm`, `crypt`, …; `null` for others.
+        ["", "`dm/uuid`: the word before the first `-`"]
+        mapper_kind: Option<String>,
+        /// State of a SCSI or NVMe device (`running`, `live`).
+        ["", "`device/state`"]
+        state: Option<String>,
+        /// Queues of its driver.
+        ["", "`mq/*`"]
+        queues: Option<u32>,
     }
 
     /// Network interfaces.
@@ -98,6 +116,19 @@ shape! {
         /// NUMA node of its device; `null` when unknown.
         ["", "`device/numa_node`"]
         numa_node: Option<u32>,
+        /// PCI device it belongs to; `null` for others.
+        ["address", "its path below `/sys/devices`"]
+        pci: Option<String>,
+        /// IPv4 addresses with the length of their network (`192.0.2.7/24`).
+        ["list of texts", "`/proc/net/fib_trie`, `/proc/net/route`"]
+        ipv4: Vec<String>,
+        /// Answers of ARP only through the interface an address is reached by: 0 or 1, the stricter of the interface's own
+        /// and the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_filter`"]
+        arp_filter: Option<u32>,
+        /// Length of its transmit queue.
+        ["packets", "`tx_queue_len`"]
+        tx_queue_length: Option<u64>,
         /// Receive queues.
         ["", "`queues/rx-*`"]
         rx_queues: Option<u32>,

@@ -4,22 +4,33 @@
 
 mod cpu;
 mod devices;
+mod firmware;
 mod memory;
 mod numa;
+mod pci;
 mod reference;
+mod services;
 mod shape;
 mod system;
+mod vms;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
 pub use devices::{Block, BlockDevice, Interface, Net};
+pub use firmware::{
+    Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard,
+    Population, Processor, System,
+};
 pub use memory::{
     HugePageMount, HugePageSize, HugePages, Memory, Pressure, PressureLine, PressureLines, Swap, SwapDevice, Thp,
     ThpSize,
 };
-pub use numa::{Node, NodeHugePages, NodeKind, Numa};
+pub use numa::{Node, NodeAccess, NodeHugePages, NodeKind, Numa};
+pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
 pub use reference::reference;
+pub use services::{Irq, Irqs, Service};
 pub use shape::Row;
-pub use system::{Idle, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, Virt};
+pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, TimeSource, Virt};
+pub use vms::{Vm, VmNode, VmThread};
 
 /// Version of the facts' form (`facts.version`).
 pub const FACTS_VERSION: u32 = 1;

@@ -2,6 +2,7 @@
 
 use super::shape::shape;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 shape! {
     /// The NUMA nodes of a host.
@@ -37,9 +38,32 @@ shape! {
         /// Huge pages of each size.
         ["", "see `numa.nodes[].hugepages[]`"]
         hugepages: Option<Vec<NodeHugePages>>,
+        /// Where allocations came from since the machine started: `numa_hit`, `numa_miss`, `numa_foreign`, `interleave_hit`,
+        /// `local_node`, `other_node`.
+        ["pages by name", "`nodeN/numastat`"]
+        numastat: Option<BTreeMap<String, u64>>,
+        /// Speed as the firmware's HMAT table tells; `null` where there is none.
+        ["", "see `numa.nodes[].access`"]
+        access: Option<NodeAccess>,
         /// `cpu+mem`, `cpu-only`, `mem-only`, or `none` (an I/O node); `null` when memory or CPUs are unknown.
         ["", "from `cpus` and `memory_kib`, else `has_memory`"]
         kind: Option<NodeKind>,
+    }
+
+    /// How fast a node's memory is from the CPUs nearest to it.
+    pub struct NodeAccess {
+        /// Time of a read.
+        ["nanoseconds", "`nodeN/access0/initiators/read_latency`"]
+        read_latency_ns: Option<u64>,
+        /// Time of a write.
+        ["nanoseconds", "`nodeN/access0/initiators/write_latency`"]
+        write_latency_ns: Option<u64>,
+        /// Rate of reads.
+        ["MB/s", "`nodeN/access0/initiators/read_bandwidth`"]
+        read_mbps: Option<u64>,
+        /// Rate of writes.
+        ["MB/s", "`nodeN/access0/initiators/write_bandwidth`"]
+        write_mbps: Option<u64>,
     }
 
     /// Huge pages of one size on one node.

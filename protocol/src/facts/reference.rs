@@ -1,9 +1,11 @@
 //! The reference page `docs/facts.md`, made from the shapes.
 
 use super::{
-    Block, BlockDevice, Cache, Cpu, CpuKind, HugePageMount, HugePageSize, HugePages, Idle, Interface, Kernel, Kvm,
-    Memory, Net, Node, NodeHugePages, Numa, Os, Policy, Power, Pressure, PressureLine, PressureLines, PtpClock, Row,
-    Smt, Swap, SwapDevice, Thp, ThpSize, Thread, Time, Virt,
+    Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, Cpu, CpuKind, EntryPoint, Firmware, FirmwareCache,
+    HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel, Kvm, Link, Locality, Memory,
+    MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os, Pci, PciDevice, PciRoot,
+    Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock, Row, Service, Slot, Smt,
+    Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -19,6 +21,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("numa", Numa::ROWS),
     ("numa.nodes[]", Node::ROWS),
     ("numa.nodes[].hugepages[]", NodeHugePages::ROWS),
+    ("numa.nodes[].access", NodeAccess::ROWS),
     ("memory", Memory::ROWS),
     ("hugepages", HugePages::ROWS),
     ("hugepages.sizes[]", HugePageSize::ROWS),
@@ -31,6 +34,26 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("psi", Pressure::ROWS),
     ("psi.*", PressureLines::ROWS),
     ("psi.*.*", PressureLine::ROWS),
+    ("pci", Pci::ROWS),
+    ("pci.devices[]", PciDevice::ROWS),
+    ("pci.devices[].numa", Locality::ROWS),
+    ("pci.devices[].link", Link::ROWS),
+    ("pci.roots[]", PciRoot::ROWS),
+    ("slots[]", Slot::ROWS),
+    ("slots[].socket", Socket::ROWS),
+    ("firmware", Firmware::ROWS),
+    ("firmware.bios", Bios::ROWS),
+    ("firmware.system", System::ROWS),
+    ("firmware.board", Board::ROWS),
+    ("firmware.chassis", Chassis::ROWS),
+    ("firmware.boards[]", BoardPart::ROWS),
+    ("firmware.processors[]", Processor::ROWS),
+    ("firmware.caches[]", FirmwareCache::ROWS),
+    ("firmware.memory_arrays[]", MemoryArray::ROWS),
+    ("firmware.memory_devices[]", MemoryDevice::ROWS),
+    ("firmware.population[]", Population::ROWS),
+    ("firmware.onboard[]", Onboard::ROWS),
+    ("firmware.entry_point", EntryPoint::ROWS),
     ("block", Block::ROWS),
     ("block.devices[]", BlockDevice::ROWS),
     ("net", Net::ROWS),
@@ -38,10 +61,18 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("virt", Virt::ROWS),
     ("virt.kvm[]", Kvm::ROWS),
     ("time", Time::ROWS),
+    ("time.sources[]", TimeSource::ROWS),
     ("time.ptp[]", PtpClock::ROWS),
     ("power", Power::ROWS),
     ("power.policies[]", Policy::ROWS),
     ("power.idle", Idle::ROWS),
+    ("power.idle.states[]", IdleState::ROWS),
+    ("irqs", Irqs::ROWS),
+    ("irqs.lines[]", Irq::ROWS),
+    ("services.NAME", Service::ROWS),
+    ("vms[]", Vm::ROWS),
+    ("vms[].vcpus[]", VmThread::ROWS),
+    ("vms[].nodes[]", VmNode::ROWS),
 ];
 
 /// `ksm` has no shape of its own: it holds whatever files the kernel has.

@@ -100,6 +100,10 @@ shape! {
         /// Idle control.
         ["", "see `power.idle`"]
         idle: Idle,
+        /// Hint between performance and energy, 0 (performance) to 15 (energy), by value: the CPUs that have it; empty where the
+        /// processor has none.
+        ["CPU list as text by value", "`/sys/devices/system/cpu/cpuN/power/energy_perf_bias`"]
+        energy_bias: BTreeMap<String, String>,
         /// Firmware's profile (`performance`, `balanced`, `low-power`).
         ["", "`/sys/firmware/acpi/platform_profile`"]
         platform_profile: Option<String>,
@@ -128,6 +132,15 @@ shape! {
         /// Preference between energy and performance.
         ["", "`energy_performance_preference`"]
         preference: Option<String>,
+        /// Lowest frequency of the hardware.
+        ["kHz", "`cpuinfo_min_freq`"]
+        hardware_min_khz: Option<u64>,
+        /// Highest frequency of the hardware.
+        ["kHz", "`cpuinfo_max_freq`"]
+        hardware_max_khz: Option<u64>,
+        /// Frequency without turbo; `null` where the driver does not tell.
+        ["kHz", "`base_frequency`"]
+        base_khz: Option<u64>,
     }
 
     /// Idle control.
@@ -138,6 +151,26 @@ shape! {
         /// Governor.
         ["", "`/sys/devices/system/cpu/cpuidle/current_governor`, else `current_governor_ro`"]
         governor: Option<String>,
+        /// Idle states, shallowest first, as the first online CPU has them; empty where the processor is never put to sleep
+        /// by the kernel.
+        ["", "see `power.idle.states[]`"]
+        states: Vec<IdleState>,
+    }
+
+    /// One idle state.
+    pub struct IdleState {
+        /// Name (`C6`).
+        ["", "`/sys/devices/system/cpu/cpuN/cpuidle/stateI/name`"]
+        name: Option<String>,
+        /// Time to wake up.
+        ["microseconds", "`latency`"]
+        latency_us: Option<u64>,
+        /// Shortest stay that pays.
+        ["microseconds", "`residency`"]
+        residency_us: Option<u64>,
+        /// CPUs on which it is switched off.
+        ["list of CPUs", "`disable` of every online CPU"]
+        disabled_cpus: Vec<u32>,
     }
 
     /// Clocks.
@@ -151,12 +184,40 @@ shape! {
         /// Precision clocks.
         ["", "see `time.ptp[]`"]
         ptp: Vec<PtpClock>,
+        /// Whether some daemon keeps the clock; `null` for a captured machine.
+        ["", "`adjtimex(2)`: not `STA_UNSYNC`"]
+        synchronised: Option<bool>,
+        /// What is left to correct.
+        ["microseconds", "`adjtimex(2)`"]
+        offset_us: Option<i64>,
+        /// Greatest possible error.
+        ["microseconds", "`adjtimex(2)`"]
+        max_error_us: Option<i64>,
+        /// Where the daemons are configured to take the time from.
+        ["", "see `time.sources[]`"]
+        sources: Vec<TimeSource>,
         /// Time zone (`Europe/Berlin`).
         ["", "`/etc/localtime`'s link, else `/etc/timezone`"]
         zone: Option<String>,
         /// Time since boot.
         ["seconds", "`/proc/uptime`"]
         uptime_seconds: Option<f64>,
+    }
+
+    /// A configured source of time.
+    pub struct TimeSource {
+        /// Daemon (`chrony`, `ntp`, `timesyncd`, `ptp4l`).
+        ["", "the file"]
+        daemon: String,
+        /// `server`, `pool`, `peer`, `refclock` or `interface`.
+        ["", "the directive"]
+        kind: String,
+        /// Name or address, driver and device of a reference clock, or network interface.
+        ["", "the directive"]
+        address: String,
+        /// What else is said of it.
+        ["", "the directive"]
+        options: String,
     }
 
     /// A precision clock.

@@ -17,4 +17,5 @@ mod virtualization;
 #[cfg(test)]
 mod tests;
 
-pub use collect::{BadSubset, Wanted, collect};
+pub use collect::{BadSubset, Wanted, collect, read_all};
+pub use network::ipv4_by_interface;

@@ -68,6 +68,15 @@ pub fn interfaces(host: &Host, facts: &mut Map) {
     facts.insert("default_ipv6".to_owned(), default6(host, &text("/proc/net/ipv6_route"), &addresses6));
 }
 
+/// IPv4 addresses of each interface with the length of their network.
+pub fn ipv4_by_interface(host: &Host) -> BTreeMap<String, Vec<String>> {
+    let text = |path: &str| host.read_text(path).unwrap_or_default();
+    let routes = routes(&text("/proc/net/route"));
+    let assigned = assign(&local_addresses(&text("/proc/net/fib_trie")), &routes);
+    let write = |(address, mask): &(Ipv4Addr, Ipv4Addr)| format!("{address}/{}", mask.to_bits().count_ones());
+    assigned.into_iter().map(|(name, rows)| (name, rows.iter().map(write).collect())).collect()
+}
+
 /// What `/sys/class/net` says of an interface.
 fn hardware(host: &Host, name: &str) -> Map {
     let folder = format!("{FOLDER}/{name}");

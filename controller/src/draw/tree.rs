@@ -1,0 +1,75 @@
+//! Lines of a tree: each line knows what hangs below it, and is indented when it is written.
+
+/// A line with what hangs below it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// The text.
+    pub text: String,
+    /// What hangs below.
+    pub below: Vec<Line>,
+}
+
+impl Line {
+    /// A line with nothing below it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), below: Vec::new() }
+    }
+}
+
+/// Writes lines with their branches. A text too long for `width` goes on below itself.
+pub fn write(lines: &[Line], width: usize, out: &mut String) {
+    for (index, line) in lines.iter().enumerate() {
+        one(line, "", index + 1 == lines.len(), width, out);
+    }
+}
+
+fn one(line: &Line, indent: &str, last: bool, width: usize, out: &mut String) {
+    let (mark, deeper) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+    let below = format!("{indent}{deeper}");
+    let rest = if line.below.is_empty() { "  " } else { "│ " };
+    let room = width.saturating_sub(below.chars().count() + 2).max(20);
+    for (index, part) in wrap(&line.text, room).into_iter().enumerate() {
+        let head = if index == 0 { format!("{indent}{mark}") } else { format!("{below}{rest}") };
+        out.push_str(head.trim_end_matches(|_| part.is_empty()));
+        out.push_str(&part);
+        out.push('\n');
+    }
+    for (index, child) in line.below.iter().enumerate() {
+        one(child, &below, index + 1 == line.below.len(), width, out);
+    }
+}
+
+/// The text in pieces of at most `width` characters, parted at spaces; runs of spaces within a piece stay.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    for word in text.split(' ') {
+        let needed = piece.chars().count() + usize::from(!piece.is_empty()) + word.chars().count();
+        if needed > width && !piece.trim().is_empty() {
+            pieces.push(piece.trim_end().to_owned());
+            piece = word.to_owned();
+        } else {
+            if !piece.is_empty() || word.is_empty() {
+                piece.push(' ');
+            }
+            piece.push_str(word);
+        }
+    }
+    pieces.push(piece.trim_end().to_owned());
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_and_long_lines() {
+        let child = Line::new("one two three four five six seven");
+        let lines = [Line { text: "top".to_owned(), below: vec![child.clone(), child] }, Line::new("end")];
+        let mut out = String::new();
+        write(&lines, 30, &mut out);
+        let expected = "├─ top\n│  ├─ one two three four\n│  │    five six seven\n│  └─ one two three four\n│       five six seven\n└─ end\n";
+        assert_eq!(out, expected);
+    }
+}

@@ -1,0 +1,82 @@
+//! Sizes, lists and names as people read them.
+
+/// `512 GiB`, `94.2 GiB`, `640 MiB`.
+pub fn size(kib: u64) -> String {
+    const GIB: u64 = 1024 * 1024;
+    let one_digit = |unit: u64| {
+        let tenths = kib.saturating_mul(10).saturating_add(unit / 2) / unit;
+        if tenths % 10 == 0 || tenths >= 1000 {
+            (tenths / 10).to_string()
+        } else {
+            format!("{}.{}", tenths / 10, tenths % 10)
+        }
+    };
+    match kib {
+        GIB.. => format!("{} GiB", one_digit(GIB)),
+        1024.. => format!("{} MiB", one_digit(1024)),
+        _ => format!("{kib} KiB"),
+    }
+}
+
+/// `0-3,8`.
+pub fn ranges(numbers: &[u32]) -> String {
+    let mut text = String::new();
+    let mut rest = numbers.iter().copied().peekable();
+    while let Some(low) = rest.next() {
+        let mut high = low;
+        while let Some(next) = rest.next_if(|next| Some(*next) == high.checked_add(1)) {
+            high = next;
+        }
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&if high > low { format!("{low}-{high}") } else { low.to_string() });
+    }
+    text
+}
+
+/// `1 core`, `2 cores`.
+pub fn count(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Generation of PCI Express by its rate in GT/s.
+pub fn generation(gts: f64) -> Option<u32> {
+    let rates = [(2.5, 1), (5.0, 2), (8.0, 3), (16.0, 4), (32.0, 5), (64.0, 6)];
+    rates.iter().find(|(rate, _)| (rate - gts).abs() < 0.1).map(|(_, generation)| *generation)
+}
+
+/// What a class of PCI device is to an operator; `None` for the chipset's own parts, which no drawing needs.
+pub fn class(class: &str) -> Option<&'static str> {
+    let class = u32::from_str_radix(class.strip_prefix("0x").unwrap_or(class), 16).ok()? >> 8;
+    Some(match class {
+        0x0100 => "SCSI",
+        0x0101 => "IDE",
+        0x0104 => "RAID",
+        0x0106 => "SATA",
+        0x0107 => "SAS",
+        0x0108 => "NVMe",
+        0x0100..=0x01FF => "storage",
+        0x0200 => "Ethernet",
+        0x0207 => "InfiniBand",
+        0x0200..=0x02FF => "network",
+        0x0300..=0x03FF => "display",
+        0x0B40 => "co-processor",
+        0x0C03 => "USB",
+        0x0C04 => "Fibre Channel",
+        0x0C06 => "InfiniBand",
+        0x1000..=0x10FF => "crypto",
+        0x1200..=0x12FF => "accelerator",
+        _ => return None,
+    })
+}
+
+/// A text in at most so many characters, the rest told by an ellipsis.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
