@@ -1,6 +1,6 @@
 //! Options of INI files, with the answers Ansible gives to the same tasks.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::stories::{task, text};
 use super::tests::machine;
