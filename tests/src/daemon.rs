@@ -12,6 +12,11 @@ impl Daemon {
         Self(command.spawn().unwrap_or_else(|error| panic!("start {command:?}: {error}")))
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Whether it has ended.
     pub(crate) fn ended(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|status| status.is_some())

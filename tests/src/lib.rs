@@ -19,6 +19,7 @@ pub mod proxy;
 pub mod qemu;
 mod skip;
 pub mod sshd;
+pub mod throwaway;
 mod tree;
 mod user;
 

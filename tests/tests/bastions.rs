@@ -1,5 +1,5 @@
 //! Hosts behind others: jump hosts, programs that connect, servers that take few connections at once.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use luthier_tests::luthier::Outcome;
 use luthier_tests::proxy::{Faults, Proxy};

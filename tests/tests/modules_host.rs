@@ -43,7 +43,7 @@ impl Rig {
     }
 
     fn back(&self, run: &Outcome) {
-        self.luthier.call(["rollback".to_owned(), run.run_id()]).exits(0);
+        self.luthier.call(["rollback".to_owned(), run.run_id()]).exits(6);
     }
 }
 

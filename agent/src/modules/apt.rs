@@ -151,6 +151,9 @@ impl Module for Apt {
     }
 }
 
+/// Lists this old at most, in nanoseconds, were fetched by the task that asks.
+const FETCHED_JUST_NOW: i64 = 60 * SECOND;
+
 /// When the lists were fetched last, in nanoseconds; 0 where never.
 fn fetched(host: &Host) -> i64 {
     let stamps = STAMPS.iter().filter_map(|path| host.stat(path).ok().flatten());
@@ -164,8 +167,11 @@ pub(super) fn wanted(host: &Host, request: &Request<'_>, names: Vec<String>) -> 
     let valid = number(request, "cache_valid_time").unwrap_or(0);
     let time = fetched(host);
     let good_until = time.saturating_add(valid.saturating_mul(SECOND));
-    let stale = (flag(request, "update_cache") || valid > 0) && good_until < host.now_ns();
-    wanted.result.insert("cache_updated".to_owned(), (stale || request.prepared).into());
+    let asked = flag(request, "update_cache") || valid > 0;
+    let stale = asked && good_until < host.now_ns();
+    // What was prepared may be the mark of a wanted package only: then the lists are as old as before.
+    let just_now = request.prepared && asked && host.now_ns().saturating_sub(time) < FETCHED_JUST_NOW;
+    wanted.result.insert("cache_updated".to_owned(), (stale || just_now).into());
     wanted.result.insert("cache_update_time".to_owned(), (time / SECOND).into());
     let order = Order::new(host, request);
     let upgrade = word(request, "upgrade").filter(|mode| mode != "no");

@@ -337,21 +337,21 @@ fn keys_of_hosts_are_known_by_plain_and_by_hashed_names() {
 #[test]
 fn keys_log_in_as_a_user_or_no_longer() {
     let who = Host::live().who();
-    let passwd = format!("op:x:{}:{}::/home/op:/bin/sh\n", who.uid, who.gid);
-    let (_folder, host) = machine(&[("etc/passwd", &passwd), ("home/op/.keep", "")]);
+    let passwd = format!("op:x:{}:{}::/srv/op:/bin/sh\n", who.uid, who.gid);
+    let (_folder, host) = machine(&[("etc/passwd", &passwd), ("srv/op/.keep", "")]);
     let authorized = |params: Value| {
         let mut all = json!({"user": "op"});
         all.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
         let (changed, result) = task(&host, "authorized_key", all, None).unwrap();
-        assert_eq!(result["keyfile"], "/home/op/.ssh/authorized_keys");
-        (changed, text(&host, "/home/op/.ssh/authorized_keys"))
+        assert_eq!(result["keyfile"], "/srv/op/.ssh/authorized_keys");
+        (changed, text(&host, "/srv/op/.ssh/authorized_keys"))
     };
     let two = json!({"key": "ssh-rsa AAAA one\n# no key\nfrom=\"a,b\",no-pty ssh-ed25519 BBBB"});
     let both = "ssh-rsa AAAA one\nfrom=\"a,b\",no-pty ssh-ed25519 BBBB \n".to_owned();
     assert_eq!(authorized(two.clone()), (true, both.clone()));
     assert_eq!(authorized(two), (false, both));
     let mode = |path: &str| fs::metadata(host.path(path)).unwrap().permissions().mode() & 0o7777;
-    assert_eq!((mode("/home/op/.ssh"), mode("/home/op/.ssh/authorized_keys")), (0o700, 0o600));
+    assert_eq!((mode("/srv/op/.ssh"), mode("/srv/op/.ssh/authorized_keys")), (0o700, 0o600));
     let other = json!({"key": "ssh-rsa AAAA", "comment": "two", "key_options": "no-pty"});
     let last = "from=\"a,b\",no-pty ssh-ed25519 BBBB \nno-pty ssh-rsa AAAA two\n".to_owned();
     assert_eq!(authorized(other), (true, last));

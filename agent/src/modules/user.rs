@@ -165,7 +165,8 @@ impl Module for User {
         runs: &[RunOutput],
     ) -> Result<Map, ModuleError> {
         if let Some(error) = failure(request, wanted, runs) {
-            return Err(error);
+            // The task's own mistake is told rather than what the program made of it.
+            return Err(missing_group(host, request).unwrap_or(error));
         }
         let mut result = wanted.result.clone();
         let name = name(request)?;
@@ -208,6 +209,12 @@ fn gid_of(host: &Host, group: &str) -> Result<u32, ModuleError> {
     found.map(|row| row.gid).ok_or_else(|| ModuleError::new(format!("Group {group} does not exist")))
 }
 
+/// The first group of the task that does not exist.
+fn missing_group(host: &Host, request: &Request<'_>) -> Option<ModuleError> {
+    let groups = word(request, "group").into_iter().chain(list(request, "groups").unwrap_or_default());
+    groups.filter_map(|group| gid_of(host, &group).err()).next()
+}
+
 /// Names of the task's supplementary groups.
 fn wanted_groups(host: &Host, request: &Request<'_>) -> Result<Option<Vec<String>>, ModuleError> {
     let Some(groups) = list(request, "groups") else { return Ok(None) };
@@ -232,11 +239,11 @@ fn add(host: &Host, request: &Request<'_>, name: &str) -> Result<Change, ModuleE
     with("-s", word(request, "shell"));
     with(if busybox { "-g" } else { "-c" }, text(request, "comment"));
     with("-k", word(request, "skeleton").filter(|_| flag(request, "create_home")));
+    // Groups need not exist yet: where this is only told, an earlier task would have made them.
     if let Some(group) = word(request, "group") {
-        gid_of(host, &group)?;
         with(if busybox { "-G" } else { "-g" }, Some(group));
     }
-    let groups = wanted_groups(host, request)?.unwrap_or_default();
+    let groups = list(request, "groups").unwrap_or_default();
     if !busybox {
         with("-G", (!groups.is_empty()).then(|| groups.join(",")));
         with("-Z", word(request, "seuser"));

@@ -31,7 +31,7 @@ pub struct Used {
 pub struct Variables {
     /// `ansible_facts` without prefix.
     pub facts: Arc<ValueMap>,
-    /// The same under `ansible_…`.
+    /// The same as variables of their own, under the names they came with.
     pub injected: Arc<ValueMap>,
     /// From `include_vars`.
     pub included: Arc<ValueMap>,
@@ -64,15 +64,21 @@ impl HostMemory {
         extend(&mut self.lock().included, map);
     }
 
-    /// Take the `ansible_facts` of a result: keys with or without the prefix.
+    /// Take the `ansible_facts` of a result. Each is a variable under the name it came with, be that `ansible_hostname` or
+    /// `getent_passwd`, except those that say how the host is reached: a host must not tell the controller that.
     pub fn add_facts(&self, facts: &ValueMap) {
         let mut variables = self.lock();
         for (key, value) in facts {
             let Key::Str(name) = key else { continue };
-            let bare = name.strip_prefix("ansible_").unwrap_or(name);
+            let bare = match &**name {
+                // The one that keeps its prefix, with Ansible too.
+                "ansible_local" => name,
+                _ => name.strip_prefix("ansible_").unwrap_or(name),
+            };
             Arc::make_mut(&mut variables.facts).insert(Key::from(bare), value.clone());
-            let injected = if &**name == "luthier" { "luthier".to_owned() } else { format!("ansible_{bare}") };
-            Arc::make_mut(&mut variables.injected).insert(Key::from(injected), value.clone());
+            if !says_how_to_reach(name) {
+                Arc::make_mut(&mut variables.injected).insert(key.clone(), value.clone());
+            }
         }
     }
 
@@ -119,9 +125,57 @@ impl HostMemory {
     }
 }
 
+/// Whether a variable of this name decides how a host is reached or what runs there.
+fn says_how_to_reach(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "connection",
+        "host",
+        "port",
+        "user",
+        "password",
+        "private_key_file",
+        "timeout",
+        "become",
+        "host_key_checking",
+    ];
+    let Some(bare) = name.strip_prefix("ansible_") else { return name.starts_with("luthier_") };
+    let is_host_key = bare.starts_with("ssh_host_key_") && bare != "ssh_host_key_checking";
+    NAMES.contains(&bare)
+        || bare.starts_with("become_")
+        || (bare.starts_with("ssh_") && !is_host_key)
+        || bare.ends_with("_interpreter")
+}
+
 fn extend(target: &mut Arc<ValueMap>, map: &ValueMap) {
     let target = Arc::make_mut(target);
     for (key, value) in map {
         target.insert(key.clone(), value.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HostMemory;
+    use crate::yaml::Value;
+    use serde_json::json;
+
+    #[test]
+    fn facts_keep_their_names_and_never_say_how_to_reach_the_host() {
+        let told = json!({"ansible_hostname": "a", "getent_passwd": {}, "packages": {}, "ansible_ssh_host_key_rsa_public": "k",
+            "ansible_host": "evil", "ansible_ssh_common_args": "-o ProxyCommand=evil", "ansible_become_exe": "evil",
+            "ansible_connection": "local", "ansible_python_interpreter": "evil", "luthier_agent_path": "evil",
+            "ansible_local": {}});
+        let Value::Map(told) = Value::from_json(&told) else { unreachable!("a mapping") };
+        let memory = HostMemory::default();
+        memory.add_facts(&told);
+        let known = memory.variables();
+        let names: Vec<String> = known.injected.keys().map(ToString::to_string).collect();
+        assert_eq!(
+            names,
+            ["ansible_hostname", "getent_passwd", "packages", "ansible_ssh_host_key_rsa_public", "ansible_local"]
+        );
+        for name in ["hostname", "getent_passwd", "packages", "ansible_local"] {
+            assert!(known.facts.contains_key(name), "{name}");
+        }
     }
 }
