@@ -5,6 +5,7 @@ use super::{FactError, FactSource, pcitree};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::BlockDevice;
+use luthier_protocol::facts::Fact;
 
 const FOLDER: &str = "/sys/block";
 
@@ -21,7 +22,7 @@ impl FactSource for Block {
         let mut probe = Probe::new(host, errors);
         let names = probe.list("block.devices", FOLDER);
         let devices = names.map(|names| names.into_iter().filter_map(|name| device(&mut probe, name)).collect());
-        serde_json::to_value(luthier_protocol::facts::Block { devices }).unwrap_or_default()
+        luthier_protocol::facts::Block { devices }.value()
     }
 }
 

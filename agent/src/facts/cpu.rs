@@ -5,6 +5,7 @@ use super::probe::{Probe, numbers};
 use super::{FactError, FactSource, cpuinfo, cputopology, numa};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{CpuKind, Smt};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ impl FactSource for Cpu {
 
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
         let mut probe = Probe::new(host, errors);
-        serde_json::to_value(read(&mut probe)).unwrap_or_default()
+        read(&mut probe).value()
     }
 }
 

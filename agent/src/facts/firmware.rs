@@ -7,6 +7,7 @@ use super::{FactError, FactSource};
 use crate::host::{Civil, Host};
 use luthier_protocol::Value;
 use luthier_protocol::facts::EntryPoint;
+use luthier_protocol::facts::Fact;
 
 const TABLES: &str = "/sys/firmware/dmi/tables";
 const ENTRIES: &str = "/sys/firmware/dmi/entries";
@@ -44,7 +45,7 @@ impl FactSource for Firmware {
                 probe.note(&format!("firmware.{key}"), &format!("{TABLES}/DMI"), reason);
             }
         }
-        serde_json::to_value(firmware).unwrap_or_default()
+        firmware.value()
     }
 }
 

@@ -29,6 +29,10 @@ pub fn gather(host: &Host, only: &[String]) -> Result<Map, UnknownFact> {
             facts.insert(source.key().to_owned(), source.read(host, &mut errors));
         }
     }
-    facts.insert("errors".to_owned(), serde_json::to_value(errors).unwrap_or_default());
+    let row = |error: FactError| {
+        let fields = [("key", error.key), ("path", error.path), ("reason", error.reason)];
+        Value::Object(fields.map(|(name, text)| (name.to_owned(), Value::from(text))).into_iter().collect())
+    };
+    facts.insert("errors".to_owned(), errors.into_iter().map(row).collect());
     Ok(facts)
 }

@@ -5,6 +5,7 @@ use super::probe::{Probe, kib, meminfo, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{HugePageMount, HugePageSize};
 
 const POOLS: &str = "/sys/kernel/mm/hugepages";
@@ -28,7 +29,7 @@ impl FactSource for HugePages {
         let sizes = sizes(&mut probe);
         let mounts = probe.file("hugepages.mounts", "/proc/mounts").map(|text| mounts(&text));
         let pages = luthier_protocol::facts::HugePages { default_size_kib, sizes, mounts };
-        serde_json::to_value(pages).unwrap_or_default()
+        pages.value()
     }
 }
 

@@ -5,6 +5,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::Irq;
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ impl FactSource for Irqs {
             workqueue_cpus: mask("irqs.workqueue_cpus", "/sys/devices/virtual/workqueue/cpumask"),
             lines,
         };
-        serde_json::to_value(irqs).unwrap_or_default()
+        irqs.value()
     }
 }
 

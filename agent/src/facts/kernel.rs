@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::{Host, gunzip};
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -59,7 +60,7 @@ impl FactSource for Kernel {
             parameters: cmdline.as_deref().map(parameters),
             cmdline,
         };
-        serde_json::to_value(kernel).unwrap_or_default()
+        kernel.value()
     }
 }
 

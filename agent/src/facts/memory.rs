@@ -4,6 +4,7 @@ use super::probe::{Probe, meminfo};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 
 const MEMINFO: &str = "/proc/meminfo";
 
@@ -68,6 +69,6 @@ impl FactSource for Memory {
             let value = probe.number(&format!("memory.settings.{name}"), &format!("/proc/sys/vm/{name}"));
             memory.settings.insert(name.to_owned(), value);
         }
-        serde_json::to_value(memory).unwrap_or_default()
+        memory.value()
     }
 }

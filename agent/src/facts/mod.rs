@@ -60,7 +60,7 @@ pub trait FactSource: Sync {
 }
 
 /// A value that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactError {
     /// Dotted key (`thp.enabled`); `numa.nodes[].free_kib` is given once for the first node it is missing of.
     pub key: String,

@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource, ansible, pcitree};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::Interface;
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ impl FactSource for Net {
             let addresses = ansible::ipv4_by_interface(host);
             named.map(|name| interface(&mut probe, name, &addresses)).collect()
         });
-        serde_json::to_value(luthier_protocol::facts::Net { interfaces }).unwrap_or_default()
+        luthier_protocol::facts::Net { interfaces }.value()
     }
 }
 

@@ -8,6 +8,7 @@ use super::probe::{Probe, meminfo, numbers, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Node, NodeAccess, NodeHugePages, NodeKind};
 use std::collections::BTreeMap;
 
@@ -30,13 +31,13 @@ impl FactSource for Numa {
             None => {
                 probe.note("numa.nodes", NODES, "no such file");
                 let numa = luthier_protocol::facts::Numa { supported: false, balancing, nodes: Vec::new() };
-                return serde_json::to_value(numa).unwrap_or_default();
+                return numa.value();
             }
         };
         let with_memory = probe.quiet(&format!("{NODES}/has_memory")).and_then(CpuSet::from_list);
         let nodes = nodes.into_iter().map(|(id, cpus)| node(&mut probe, id, cpus, with_memory.as_ref())).collect();
         let numa = luthier_protocol::facts::Numa { supported: true, balancing, nodes };
-        serde_json::to_value(numa).unwrap_or_default()
+        numa.value()
     }
 }
 

@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use std::collections::BTreeMap;
 
 const PATHS: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
@@ -41,7 +42,7 @@ impl FactSource for Os {
         for (key, _) in missing.iter().filter(|(_, missing)| *missing) {
             probe.note(key, PATHS[0], if fields.is_empty() { "no such file" } else { "the file does not say" });
         }
-        serde_json::to_value(os).unwrap_or_default()
+        os.value()
     }
 }
 

@@ -8,6 +8,7 @@ use super::slots::{self, Places};
 use super::{FactError, FactSource, pcinames};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Link, Locality, PciDevice, PciRoot};
 
 /// The source of `pci`.
@@ -32,7 +33,7 @@ impl FactSource for Pci {
             judge_links(devices);
             pcinames::fill(&mut probe, devices);
         }
-        serde_json::to_value(luthier_protocol::facts::Pci { devices, roots }).unwrap_or_default()
+        luthier_protocol::facts::Pci { devices, roots }.value()
     }
 }
 

@@ -5,6 +5,7 @@ use super::probe::{Probe, numbers};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Idle, IdleState, Policy};
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ impl FactSource for Power {
             energy_bias: energy_bias(&mut probe, &online),
             platform_profile: probe.text("power.platform_profile", "/sys/firmware/acpi/platform_profile"),
         };
-        serde_json::to_value(power).unwrap_or_default()
+        power.value()
     }
 }
 

@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Pressure, PressureLine, PressureLines};
 
 /// The source of `psi`.
@@ -22,7 +23,7 @@ impl FactSource for Psi {
             Some(PressureLines { some: line(&text, "some"), full: line(&text, "full") })
         };
         let pressure = Pressure { cpu: lines("cpu"), memory: lines("memory"), io: lines("io") };
-        serde_json::to_value(pressure).unwrap_or_default()
+        pressure.value()
     }
 }
 

@@ -5,6 +5,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::Service;
 use std::collections::BTreeMap;
 
@@ -63,7 +64,7 @@ impl FactSource for Services {
         for known in &KNOWN {
             services.insert(known.name, service(&mut probe, known, running.as_deref(), wanted.as_deref()));
         }
-        serde_json::to_value(services).unwrap_or_default()
+        services.value()
     }
 }
 

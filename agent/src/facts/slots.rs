@@ -9,6 +9,7 @@ use super::smbios::{self, TableSlot};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Locality, Processor, Slot, Socket};
 
 const SLOTS: &str = "/sys/bus/pci/slots";
@@ -26,7 +27,7 @@ impl FactSource for Slots {
         let mut probe = Probe::new(host, errors);
         let tree = pcitree::read(&mut probe);
         let places = places(&mut probe, &tree);
-        serde_json::to_value(places.slots).unwrap_or_default()
+        places.slots.value()
     }
 }
 

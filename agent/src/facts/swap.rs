@@ -4,6 +4,7 @@ use super::probe::{Probe, meminfo};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::SwapDevice;
 
 /// The source of `swap`.
@@ -27,7 +28,7 @@ impl FactSource for Swap {
         let devices =
             probe.file("swap.devices", "/proc/swaps").map(|text| text.lines().skip(1).filter_map(device).collect());
         let swap = luthier_protocol::facts::Swap { total_kib, free_kib, devices };
-        serde_json::to_value(swap).unwrap_or_default()
+        swap.value()
     }
 }
 

@@ -4,6 +4,7 @@ use super::probe::{Probe, chosen, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::ThpSize;
 
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
@@ -52,6 +53,6 @@ impl FactSource for Thp {
             khugepaged,
             sizes,
         };
-        serde_json::to_value(thp).unwrap_or_default()
+        thp.value()
     }
 }

@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource, timesources};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::PtpClock;
 
 const CLOCKSOURCE: &str = "/sys/devices/system/clocksource/clocksource0";
@@ -52,7 +53,7 @@ impl FactSource for Time {
             zone,
             uptime_seconds,
         };
-        serde_json::to_value(time).unwrap_or_default()
+        time.value()
     }
 }
 

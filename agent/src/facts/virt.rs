@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource, cpuinfo};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::Kvm;
 
 const KVM_MODULES: [&str; 3] = ["kvm", "kvm_amd", "kvm_intel"];
@@ -61,7 +62,7 @@ impl FactSource for Virt {
             libvirt_sockets,
             modules,
         };
-        serde_json::to_value(virt).unwrap_or_default()
+        virt.value()
     }
 }
 

@@ -5,6 +5,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Vm, VmNode, VmThread};
 use std::collections::BTreeMap;
 
@@ -32,7 +33,7 @@ impl FactSource for Vms {
         managed(&mut probe, &mut found);
         unmanaged(&mut probe, &mut found);
         let vms: Vec<Vm> = found.into_iter().filter_map(|(pid, name)| vm(&mut probe, pid, name)).collect();
-        serde_json::to_value(vms).unwrap_or_default()
+        vms.value()
     }
 }
 

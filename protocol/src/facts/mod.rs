@@ -12,6 +12,7 @@ mod reference;
 mod services;
 mod shape;
 mod system;
+mod value;
 mod vms;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
@@ -30,6 +31,7 @@ pub use reference::reference;
 pub use services::{Irq, Irqs, Service};
 pub use shape::Row;
 pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, TimeSource, Virt};
+pub use value::{Fact, object};
 pub use vms::{Vm, VmNode, VmThread};
 
 /// Version of the facts' form (`facts.version`).

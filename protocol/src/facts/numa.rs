@@ -96,3 +96,15 @@ pub enum NodeKind {
     #[serde(rename = "none")]
     Neither,
 }
+
+impl super::Fact for NodeKind {
+    fn value(&self) -> crate::Value {
+        let word = match self {
+            Self::CpuAndMemory => "cpu+mem",
+            Self::CpuOnly => "cpu-only",
+            Self::MemoryOnly => "mem-only",
+            Self::Neither => "none",
+        };
+        crate::Value::from(word)
+    }
+}

@@ -28,6 +28,15 @@ macro_rules! shape {
                 $( $(#[doc = $meaning])+ pub $field: $type, )*
             }
 
+            impl $crate::facts::Fact for $name {
+                fn value(&self) -> $crate::Value {
+                    $crate::facts::object(
+                        &[$(stringify!($field)),*],
+                        &[$(&self.$field as &dyn $crate::facts::Fact),*],
+                    )
+                }
+            }
+
             impl $name {
                 /// The fields as rows of the reference page.
                 pub const ROWS: &'static [$crate::facts::Row] = &[
