@@ -1,6 +1,6 @@
 //! The catalogue the controller checks playbooks against is the one its embedded agent has.
 
-#![expect(clippy::expect_used, reason = "tests")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::Luthier;
 use serde_json::{Value, json};

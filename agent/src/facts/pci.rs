@@ -145,7 +145,7 @@ fn degraded(device: &PciDevice, devices: &[PciDevice]) -> Option<bool> {
     let link = device.link.as_ref().filter(|link| link.width.is_some_and(|width| width > 0))?;
     // A root port's own link, and that of a switch's lower port, is the one below it: it is judged from the other end.
     let bridge = device.class.as_deref().is_some_and(|class| class.starts_with("0x0604"));
-    if bridge && device.path.len() % 2 == 0 {
+    if bridge && device.path.len().is_multiple_of(2) {
         return None;
     }
     let port = device.path.last()?;

@@ -91,8 +91,6 @@ fn rate(code: u32) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::indexing_slicing, reason = "tests")]
-
     use super::*;
 
     #[test]

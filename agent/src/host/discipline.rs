@@ -36,10 +36,10 @@ fn read() -> Option<Discipline> {
         return None;
     }
     let nanoseconds = timex.status & libc::STA_NANO != 0;
-    let offset = i64::from(timex.offset);
+    let offset = timex.offset;
     Some(Discipline {
         synchronised: timex.status & libc::STA_UNSYNC == 0,
         offset_us: if nanoseconds { offset / 1000 } else { offset },
-        max_error_us: i64::from(timex.maxerror),
+        max_error_us: timex.maxerror,
     })
 }

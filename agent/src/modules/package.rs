@@ -41,7 +41,6 @@ const OTHERS: &[Other] = &[
 const PARAMS: &[ParamSpec] = &[
     param("name", ParamKind::List, "Packages.").also(texts!["pkg", "package"]).required().end(),
     param("state", ParamKind::Str, "`present`, `absent`, `latest`, and what else the manager's own module knows.")
-        .required()
         .end(),
     param("use", ParamKind::Str, "The manager: `apt`, `dnf`, `yum`, `zypper`, `pacman`, `apk`; `auto` finds it.")
         .default("auto")
@@ -167,7 +166,7 @@ fn others(host: &Host, request: &Request<'_>, manager: &str, names: &[String]) -
     let (orders, chosen): (&[&str], Vec<String>) = match state.as_str() {
         "absent" | "removed" => (other.remove, select(true)),
         "latest" => (other.latest, names.to_vec()),
-        "present" | "installed" => (other.install, select(false)),
+        "" | "present" | "installed" => (other.install, select(false)),
         state => return Err(ModuleError::new(format!("{manager} knows no state {state}"))),
     };
     let mut wanted = Wanted::default();

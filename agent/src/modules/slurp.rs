@@ -1,6 +1,5 @@
 //! `slurp`: a file's content, in Base64.
 
-use super::answer::typed;
 use super::declare::{Spec, param, returned, texts};
 use super::{Module, ModuleError, Request, Wanted};
 use crate::host::{Host, Kind};
@@ -9,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use luthier_protocol::Map;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::task::MAX_RESULT;
-use serde::Deserialize;
 use std::io::ErrorKind;
 
 const PARAMS: &[ParamSpec] = &[param("src", ParamKind::Path, "The file.").also(texts!["path"]).required().end()];
@@ -37,20 +35,13 @@ const LARGEST: u64 = (MAX_RESULT as u64 - 64 * 1024) / 4 * 3;
 /// The module.
 pub struct Slurp;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    src: String,
-}
-
 impl Module for Slurp {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let source = host.absolute(&params.src);
+        let source = host.absolute(request.needed("src")?);
         let stat = host.stat(&source).map_err(|error| ModuleError::new(format!("cannot read {source}: {error}")))?;
         match stat {
             None => return Err(ModuleError::new(format!("File not found: {source}"))),

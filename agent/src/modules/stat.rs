@@ -1,13 +1,12 @@
 //! `stat`: everything there is to know about a path.
 
-use super::answer::{failed_to, typed};
+use super::answer::failed_to;
 use super::declare::{Spec, param, returned, texts};
 use super::{Module, ModuleError, Request, Wanted};
 use crate::host::hashes::Algorithm;
 use crate::host::{Host, Kind, Stat as Attributes, Wish};
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 
 /// Where `file(1)` is looked for.
 const FILE_PROGRAMS: &[&str] = &["/usr/bin/file", "/bin/file", "/usr/local/bin/file"];
@@ -51,37 +50,24 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct Stat;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    path: String,
-    #[serde(default)]
-    follow: bool,
-    get_checksum: Option<bool>,
-    get_mime: Option<bool>,
-    get_attributes: Option<bool>,
-    checksum_algorithm: Option<Algorithm>,
-}
-
 impl Module for Stat {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let path = host.absolute(&params.path);
-        let stat = if params.follow { host.stat(&path) } else { host.lstat(&path) };
+        let path = host.absolute(request.needed("path")?);
+        let stat = if request.flag("follow") { host.stat(&path) } else { host.lstat(&path) };
         let told = match stat.map_err(failed_to("look at", &path))? {
             None => Map::from_iter([("exists".to_owned(), Value::Bool(false))]),
-            Some(stat) => tell(host, &params, &path, &stat)?,
+            Some(stat) => tell(host, request, &path, &stat)?,
         };
         let result = Map::from_iter([("stat".to_owned(), Value::Object(told))]);
         Ok(Wanted { result, ..Wanted::default() })
     }
 }
 
-fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<Map, ModuleError> {
+fn tell(host: &Host, request: &Request<'_>, path: &str, stat: &Attributes) -> Result<Map, ModuleError> {
     let mut told = Map::new();
     let mut say = |key: &str, value: Value| drop(told.insert(key.to_owned(), value));
     say("exists", true.into());
@@ -104,7 +90,7 @@ fn tell(host: &Host, params: &Params, path: &str, stat: &Attributes) -> Result<M
     if let Some(group) = host.group_name(stat.gid) {
         say("gr_name", group.into());
     }
-    read_into(host, params, path, stat, &mut told)?;
+    read_into(host, request, path, stat, &mut told)?;
     Ok(told)
 }
 
@@ -154,18 +140,24 @@ pub(super) fn basics(stat: &Attributes, told: &mut Map) {
 }
 
 /// What has to be read from the file itself: its checksum, type and flags.
-fn read_into(host: &Host, params: &Params, path: &str, stat: &Attributes, told: &mut Map) -> Result<(), ModuleError> {
+fn read_into(
+    host: &Host,
+    request: &Request<'_>,
+    path: &str,
+    stat: &Attributes,
+    told: &mut Map,
+) -> Result<(), ModuleError> {
     let mut say = |key: &str, value: Value| drop(told.insert(key.to_owned(), value));
-    if stat.kind == Kind::File && host.may(path, Wish::Read) && params.get_checksum.unwrap_or(true) {
-        let algorithm = params.checksum_algorithm.unwrap_or(Algorithm::Sha1);
+    if stat.kind == Kind::File && host.may(path, Wish::Read) && request.unless_denied("get_checksum") {
+        let algorithm = request.text("checksum_algorithm").and_then(Algorithm::named).unwrap_or(Algorithm::Sha1);
         say("checksum", host.digest(path, algorithm).map_err(failed_to("read", path))?.into());
     }
-    if params.get_mime.unwrap_or(true) {
+    if request.unless_denied("get_mime") {
         let (kind, charset) = mime(host, path).unwrap_or_else(|| ("unknown".to_owned(), "unknown".to_owned()));
         say("mimetype", kind.into());
         say("charset", charset.into());
     }
-    if params.get_attributes.unwrap_or(true) {
+    if request.unless_denied("get_attributes") {
         let flags = if matches!(stat.kind, Kind::File | Kind::Directory) { host.flags(path) } else { Ok(Vec::new()) };
         let flags = flags.unwrap_or_default();
         say("version", Value::Null);

@@ -4,19 +4,17 @@
 //! key only, as a change of its own that is read back and can be undone; other keys of the file are left alone.
 //! Documented in the kernel's `Documentation/admin-guide/sysctl/`.
 
-use super::answer::{exists, failed_to, typed};
+use super::answer::{exists, failed_to};
 use super::declare::{
     ATTRIBUTES, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, param, returned, texts,
 };
 use super::edit::content;
-use super::ownership::{Asked, Attributes};
 use super::placement::{self, Birth, NewContent};
 use super::{Module, ModuleError, Request, Wanted, setting};
 use crate::host::Host;
 use crate::host::paths::{join, parent};
 use luthier_protocol::Value;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
-use serde::Deserialize;
 
 const USUAL_FILE: &str = "/etc/sysctl.conf";
 /// Folders that `systemd-sysctl` reads at boot; it reads `/etc/sysctl.conf` only through a link in one of them.
@@ -67,55 +65,30 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct Sysctl;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    name: String,
-    value: Option<Value>,
-    state: Option<String>,
-    #[serde(default)]
-    ignoreerrors: bool,
-    reload: Option<bool>,
-    sysctl_file: Option<String>,
-    #[serde(default)]
-    sysctl_set: bool,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    #[expect(dead_code, reason = "accepted; files are always replaced atomically")]
-    unsafe_writes: Option<bool>,
-}
-
 impl Module for Sysctl {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let name = params.name.trim();
+        let name = request.needed("name")?.trim();
         if name.is_empty() {
             return Err(ModuleError::new("name cannot be blank"));
         }
-        let present = params.state.as_deref() != Some("absent");
-        let value = params.value.as_ref().map(plain);
+        let present = request.text("state") != Some("absent");
+        let value = request.value("value").map(plain);
         let value = match value {
             Some(value) if present && !value.is_empty() => Some(value),
             _ if present => return Err(ModuleError::new("value cannot be blank")),
             _ => None,
         };
-        let file = host.absolute(params.sysctl_file.as_deref().unwrap_or(USUAL_FILE));
+        let file = host.absolute(request.text("sysctl_file").unwrap_or(USUAL_FILE));
         let mut wanted =
-            Wanted { changes: in_file(host, &params, &file, name, value.as_deref())?, ..Wanted::default() };
+            Wanted { changes: in_file(host, request, &file, name, value.as_deref())?, ..Wanted::default() };
         if let Some(value) = &value
-            && (params.sysctl_set || params.reload.unwrap_or(true))
+            && (request.flag("sysctl_set") || request.unless_denied("reload"))
         {
-            wanted.changes.extend(live(host, &params, name, value)?);
+            wanted.changes.extend(live(host, request, name, value)?);
         }
         if file == USUAL_FILE && !read_at_boot(host)? {
             let warning =
@@ -143,20 +116,12 @@ fn plain(value: &Value) -> String {
 /// The changes of the file: its content, or only its mode and owner.
 fn in_file(
     host: &Host,
-    params: &Params,
+    request: &Request<'_>,
     file: &str,
     name: &str,
     value: Option<&str>,
 ) -> Result<Vec<luthier_protocol::change::Change>, ModuleError> {
-    let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-    let asked = Asked {
-        mode: params.mode.as_ref(),
-        owner: params.owner.as_deref(),
-        group: params.group.as_deref(),
-        attributes: params.attributes.as_deref(),
-        selinux: selinux.iter().any(|part| part.is_some()),
-    };
-    let attributes = Attributes::of(host, asked)?;
+    let attributes = request.attributes(host)?;
     let old = content(host, file)?;
     let text = String::from_utf8_lossy(old.as_deref().unwrap_or_default()).into_owned();
     if set_by(&text, name).as_deref() == value {
@@ -219,12 +184,12 @@ fn rewritten(text: &str, name: &str, value: Option<&str>) -> String {
 /// The change of the running kernel's value.
 fn live(
     host: &Host,
-    params: &Params,
+    request: &Request<'_>,
     name: &str,
     value: &str,
 ) -> Result<Option<luthier_protocol::change::Change>, ModuleError> {
     let path = path_of(name)?;
-    if params.ignoreerrors && !exists(host, &path)? {
+    if request.flag("ignoreerrors") && !exists(host, &path)? {
         return Ok(None);
     }
     let present = setting::read(host, &path)?;

@@ -4,7 +4,6 @@
 //! Each is a change of its own, read back after writing. What shall hold after a reboot is also written to a file of
 //! `tmpfiles.d`, which systemd applies early at every boot. See the kernel's `Documentation/ABI/` and tmpfiles.d(5).
 
-use super::answer::typed;
 use super::declare::{Spec, param, returned, texts};
 use super::edit::content;
 use super::ownership::Attributes;
@@ -16,7 +15,6 @@ use crate::host::{Host, glob};
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -55,24 +53,13 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct Sysfs;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    path: Option<String>,
-    value: Option<Value>,
-    settings: Option<Map>,
-    #[serde(default)]
-    persist: bool,
-}
-
 impl Module for Sysfs {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        let pairs = pairs(&params)?;
+        let pairs = pairs(request)?;
         let mut wanted = Wanted::default();
         let mut told = Map::new();
         for (pattern, value) in &pairs {
@@ -86,7 +73,7 @@ impl Module for Sysfs {
                 told.insert(path, row.into());
             }
         }
-        if params.persist {
+        if request.flag("persist") {
             wanted.changes.extend(persisted(host, &pairs)?);
         }
         wanted.result.insert("settings".to_owned(), told.into());
@@ -94,12 +81,12 @@ impl Module for Sysfs {
     }
 }
 
-fn pairs(params: &Params) -> Result<Vec<(String, String)>, ModuleError> {
-    if let Some(settings) = &params.settings {
+fn pairs(request: &Request<'_>) -> Result<Vec<(String, String)>, ModuleError> {
+    if let Some(settings) = request.value("settings").and_then(Value::as_object) {
         return settings.iter().map(|(path, value)| Ok((allowed(path)?, text(path, value)?))).collect();
     }
-    let path = params.path.as_deref().ok_or_else(|| ModuleError::new("one of path or settings is required"))?;
-    let value = params.value.as_ref().ok_or_else(|| ModuleError::new("value is required with path"))?;
+    let path = request.text("path").ok_or_else(|| ModuleError::new("one of path or settings is required"))?;
+    let value = request.value("value").ok_or_else(|| ModuleError::new("value is required with path"))?;
     Ok(vec![(allowed(path)?, text(path, value)?)])
 }
 

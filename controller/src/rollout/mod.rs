@@ -28,6 +28,7 @@ mod run;
 mod scope;
 mod start;
 mod undo;
+mod until;
 mod vars_files;
 mod verdict;
 
