@@ -25,7 +25,7 @@ fn play(site: &Site, name: &str, tasks: &[Value]) -> PathBuf {
 }
 
 #[track_caller]
-fn run(site: &Site, play: &PathBuf, arguments: &[&str]) -> Outcome {
+fn run(site: &Site, play: &std::path::Path, arguments: &[&str]) -> Outcome {
     let outcome = site.luthier().run(play, arguments);
     outcome.exits(0);
     assert!(!outcome.text().contains("$6$"), "a hash must never be told: {}", outcome.text());

@@ -5,7 +5,7 @@ use super::inspect::{Subject, Wish, inspect};
 use super::{CliError, ExitCode, Globals};
 use crate::session;
 use luthier_protocol::Map;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) fn capture(args: CaptureArgs, globals: &Globals) -> Result<ExitCode, CliError> {
     let wish = Wish::Capture { keep_identity: args.keep_identity };
@@ -29,7 +29,7 @@ fn write(args: &CaptureArgs, host: &str, told: &Map, globals: &Globals) -> std::
         return Err(std::io::Error::other(format!("{} exists", folder.display())));
     }
     let written = session::write_capture(&folder, told);
-    let place = if args.archive { folder.with_added_extension("tar.zst") } else { folder.clone() };
+    let place = if args.archive { archive(&folder) } else { folder.clone() };
     let packed = written.and_then(|()| if args.archive { session::pack(&folder, &place) } else { Ok(()) });
     if args.archive || packed.is_err() {
         remove(&folder);
@@ -37,6 +37,13 @@ fn write(args: &CaptureArgs, host: &str, told: &Map, globals: &Globals) -> std::
     packed?;
     globals.screen.talk(&format!("{host}: {}\n", place.display()));
     Ok(())
+}
+
+/// The folder's name with the archive's ending; a host's name may have dots.
+fn archive(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".tar.zst");
+    PathBuf::from(name)
 }
 
 fn remove(folder: &Path) {

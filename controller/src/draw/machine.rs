@@ -251,11 +251,11 @@ fn caches(facts: &Facts, threads: &[&Thread]) -> Vec<CacheBox> {
 
 fn cores(facts: &Facts, threads: &[&Thread]) -> Vec<Core> {
     let isolated = facts.cpu.isolated.as_deref().unwrap_or_default();
-    let mut found: Vec<((Option<u32>, Option<u32>, Option<u32>), Core)> = Vec::new();
+    let mut found: Vec<([Option<u32>; 3], Core)> = Vec::new();
     for thread in threads {
         // A core without a number is told apart from the others by its CPU.
         let core = thread.core.or(Some(thread.cpu));
-        let key = (thread.package, thread.die, core);
+        let key = [thread.package, thread.die, core];
         let off_limits = isolated.contains(&thread.cpu);
         match found.iter_mut().find(|(other, _)| *other == key) {
             Some((_, core)) => {

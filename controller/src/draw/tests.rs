@@ -1,6 +1,6 @@
 //! Drawings of small machines made by hand.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
 use luthier_protocol::Map;

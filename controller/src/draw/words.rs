@@ -5,7 +5,7 @@ pub fn size(kib: u64) -> String {
     const GIB: u64 = 1024 * 1024;
     let one_digit = |unit: u64| {
         let tenths = kib.saturating_mul(10).saturating_add(unit / 2) / unit;
-        if tenths % 10 == 0 || tenths >= 1000 {
+        if tenths.is_multiple_of(10) || tenths >= 1000 {
             (tenths / 10).to_string()
         } else {
             format!("{}.{}", tenths / 10, tenths % 10)
@@ -56,10 +56,10 @@ pub fn class(class: &str) -> Option<&'static str> {
         0x0106 => "SATA",
         0x0107 => "SAS",
         0x0108 => "NVMe",
-        0x0100..=0x01FF => "storage",
+        0x0102 | 0x0103 | 0x0105 | 0x0109..=0x01FF => "storage",
         0x0200 => "Ethernet",
         0x0207 => "InfiniBand",
-        0x0200..=0x02FF => "network",
+        0x0201..=0x0206 | 0x0208..=0x02FF => "network",
         0x0300..=0x03FF => "display",
         0x0B40 => "co-processor",
         0x0C03 => "USB",
