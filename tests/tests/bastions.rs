@@ -304,12 +304,15 @@ fn many_names(config: &str, count: usize) -> Option<Site> {
 fn fifty_names_of_one_server_that_drops_the_eleventh_login_all_come_up() {
     let Some(site) = many_names("MaxStartups 10:100:10", 50) else { return };
     warm(&site, "h1");
-    let outcome = run(&site, &["--forks", "12", "-T", "60"]);
+    let outcome = run(&site, &["--forks", "50", "-T", "60"]);
     outcome.exits(0);
     for number in 1..=50 {
         assert_eq!(outcome.result(&format!("m{number}"), "write")["status"], "changed");
     }
-    assert!(!site.log().contains("drop connection"), "no more than eight are to knock at once");
+    // Fifty at once would lose forty. The server frees a place a moment after a login has ended, so a few may be dropped;
+    // they try again.
+    let dropped = site.log().matches("drop connection").count();
+    assert!(dropped < 10, "no more than eight are to knock at once: {dropped} were dropped");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use luthier_protocol::Value;
+use luthier_protocol::facts::Daemon;
 use luthier_protocol::facts::Fact;
-use luthier_protocol::facts::Service;
 use std::collections::BTreeMap;
 
 /// A daemon: its name here, its units, the names of its processes, and the files with its settings.
@@ -68,7 +68,7 @@ impl FactSource for Services {
     }
 }
 
-fn service(probe: &mut Probe<'_>, known: &Known, running: Option<&[String]>, wanted: Option<&[String]>) -> Service {
+fn service(probe: &mut Probe<'_>, known: &Known, running: Option<&[String]>, wanted: Option<&[String]>) -> Daemon {
     let mut installed = false;
     for unit in known.units {
         let there = UNITS.iter().any(|folder| probe.exists(&format!("{folder}/{unit}.service")));
@@ -87,7 +87,7 @@ fn service(probe: &mut Probe<'_>, known: &Known, running: Option<&[String]>, wan
             read_settings(path, text, &mut settings);
         }
     }
-    Service { installed, enabled, active, settings }
+    Daemon { installed, enabled, active, settings }
 }
 
 /// `KEY=value` lines; a file of one line without `=` is a value by the file's own name.

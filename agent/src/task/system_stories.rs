@@ -27,7 +27,9 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/r
 mount --rbind /proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
 for place in tmp run; do mount -t tmpfs tmpfs "$1/root/$place"; done
-exec chroot "$1/root" "$2" --exact "$3" --nocapture
+# The program itself may lie in a place that was just covered.
+cp "$2" "$1/root/run/story"
+exec chroot "$1/root" /run/story --exact "$3" --nocapture
 "#;
 
 /// Say that a story is passed over; fails instead where `LUTHIER_REQUIRE_SHARED=1`.

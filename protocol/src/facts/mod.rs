@@ -28,7 +28,7 @@ pub use memory::{
 pub use numa::{Node, NodeAccess, NodeHugePages, NodeKind, Numa};
 pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
 pub use reference::reference;
-pub use services::{Irq, Irqs, Service};
+pub use services::{Daemon, Irq, Irqs};
 pub use shape::Row;
 pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, TimeSource, Virt};
 pub use value::{Fact, object};

@@ -1,11 +1,11 @@
 //! The reference page `docs/facts.md`, made from the shapes.
 
 use super::{
-    Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, Cpu, CpuKind, EntryPoint, Firmware, FirmwareCache,
-    HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel, Kvm, Link, Locality, Memory,
-    MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os, Pci, PciDevice, PciRoot,
-    Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock, Row, Service, Slot, Smt,
-    Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
+    Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, Cpu, CpuKind, Daemon, EntryPoint, Firmware,
+    FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel, Kvm, Link,
+    Locality, Memory, MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os, Pci,
+    PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock, Row,
+    Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -69,7 +69,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("power.idle.states[]", IdleState::ROWS),
     ("irqs", Irqs::ROWS),
     ("irqs.lines[]", Irq::ROWS),
-    ("services.NAME", Service::ROWS),
+    ("services.NAME", Daemon::ROWS),
     ("vms[]", Vm::ROWS),
     ("vms[].vcpus[]", VmThread::ROWS),
     ("vms[].nodes[]", VmNode::ROWS),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 shape! {
     /// A daemon that tunes hosts, carries their disks, or keeps their time.
-    pub struct Service {
+    pub struct Daemon {
         /// Whether it is installed.
         ["", "`/usr/lib/systemd/system`, `/lib/systemd/system`, `/etc/systemd/system`, `/etc/init.d`"]
         installed: bool,
