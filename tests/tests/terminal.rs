@@ -177,7 +177,7 @@ fn exec_shows_what_was_asked_for_and_folds_it() {
     fleet(folder.path());
     let luthier = Luthier::new(&folder.path().join("home")).inventory(&folder.path().join("hosts.ini"));
     let same = luthier.call(["exec", "all", "command", "echo the same"]);
-    same.exits(0).says("a1, ").says("same output").says("      the same\n").says("3 hosts in");
+    same.exits(0).says("a1").says(": changed, same output").says("      the same\n").says("3 hosts in");
     assert_eq!(same.stdout.matches("the same").count(), 1, "{}", same.stdout);
     let other = luthier.call(["exec", "all", "shell", "echo from {{ inventory_hostname }}; echo oh >&2"]);
     other.exits(0).says("from a1").says("from a2").says("from a3").says("stderr: oh");
