@@ -17,7 +17,7 @@ pub fn kill(pid: u32, signal: &str) {
 
 /// Wait until something holds. The limit only keeps a broken test from hanging: nothing is measured.
 pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(90);
+    let limit = Instant::now() + Duration::from_secs(300);
     while !holds() {
         assert!(Instant::now() < limit, "still waiting for: {what}");
         std::thread::sleep(Duration::from_millis(20));
