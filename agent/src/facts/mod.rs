@@ -40,7 +40,7 @@ pub mod ansible;
 mod tests;
 
 pub use gather::gather;
-pub use smbios::without_serials;
+pub use smbios::{chassis_name, without_serials};
 
 use crate::host::Host;
 use luthier_protocol::Value;

@@ -1,5 +1,6 @@
 //! Processors, memory, firmware's names, uptime, load.
 
+use crate::facts::chassis_name;
 use crate::facts::probe::meminfo;
 use crate::facts::{FactSource, cpu, cpuinfo};
 use crate::host::Host;
@@ -115,48 +116,15 @@ pub fn dmi(host: &Host, facts: &mut Map) {
     }
 }
 
-/// Chassis types of the SMBIOS specification (DSP0134, table 17).
+/// A chassis type in words; what no word stands for stays a number.
 fn chassis(number: &str) -> &str {
-    const NAMES: [&str; 36] = [
-        "Other",
-        "Unknown",
-        "Desktop",
-        "Low Profile Desktop",
-        "Pizza Box",
-        "Mini Tower",
-        "Tower",
-        "Portable",
-        "Laptop",
-        "Notebook",
-        "Hand Held",
-        "Docking Station",
-        "All In One",
-        "Sub Notebook",
-        "Space-saving",
-        "Lunch Box",
-        "Main Server Chassis",
-        "Expansion Chassis",
-        "Sub Chassis",
-        "Bus Expansion Chassis",
-        "Peripheral Chassis",
-        "RAID Chassis",
-        "Rack Mount Chassis",
-        "Sealed-case PC",
-        "Multi-system",
-        "CompactPCI",
-        "AdvancedTCA",
-        "Blade",
-        "Blade Enclosure",
-        "Tablet",
-        "Convertible",
-        "Detachable",
-        "IoT Gateway",
-        "Embedded PC",
-        "Mini PC",
-        "Stick PC",
-    ];
-    let index = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    index.and_then(|index| NAMES.get(index)).copied().unwrap_or(number)
+    match number.parse::<u8>() {
+        Ok(1) => "Other",
+        Ok(2) => "Unknown",
+        // Bit 7 tells of a lock, and the kernel leaves it out.
+        Ok(code @ 3..=127) => chassis_name(code).unwrap_or(number),
+        _ => number,
+    }
 }
 
 /// `uptime_seconds`.

@@ -53,7 +53,7 @@ pub fn chassis(code: u8) -> Option<&'static str> {
         "CompactPCI",
         "AdvancedTCA",
         "Blade",
-        "Blade Enclosing",
+        "Blade Enclosure",
         "Tablet",
         "Convertible",
         "Detachable",
