@@ -20,12 +20,17 @@ class Line:
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
+    def answered(self):
+        """Turns that the client got an answer to before it went: what it says last, and does not wait for, is none."""
+        return self.turns - (self.towards is True)
+
     def reset(self):
         """Begin to count anew."""
         self.to_host = 0
         self.from_host = 0
         self.turns = 0
         self.towards = None
+        self.left = False
         self.opened = None
 
     def __enter__(self):
@@ -80,7 +85,11 @@ class Line:
                 piece = b""
             await under_way.put((time.perf_counter() + self.delay, piece))
             if not piece:
+                self.left = self.left or towards
                 break
+            if self.left:
+                # The client is gone: what the host still says reaches nobody.
+                continue
             if towards:
                 self.to_host += len(piece)
                 self.turns += self.towards is not True

@@ -71,14 +71,14 @@ def measure(bench):
                 # As the client sees it: the server's yes travels half a round trip.
                 shaken = server.at + ROUND_TRIP / 2
                 rows[key].append((took.wall, shaken - line.opened, (ended - shaken) / ROUND_TRIP,
-                                  server.turns, line.turns - server.turns))
+                                  server.turns, line.answered() - server.turns))
     return table(rows)
 
 
 def table(rows):
     """The rows from what was measured: wall, handshake, rest in round trips, turns of the handshake, turns after it.
 
-    The verdict goes by turns of the line: unlike time they do not depend on what else the machine does.
+    The verdict goes by turns of the line that were answered: unlike time they do not depend on what else the machine does.
     """
     def middle(key, at):
         return median([row[at] for row in rows[key]])

@@ -248,6 +248,9 @@ pub enum Question {
         /// Leave in what tells this machine from others of its build.
         keep_identity: bool,
     },
+    /// Close the transaction: what was asked for so far is all there is, unless something unforeseen follows, which then
+    /// opens another one. It travels with the last tasks, so that nobody has to wait for the goodbye.
+    Settle,
 }
 
 /// Most bytes of a file in one answer.
@@ -282,6 +285,8 @@ pub enum Told {
     Piece(#[serde(with = "serde_bytes")] Vec<u8>),
     /// What was read: `{"entries": [{"path", "folder" | "link" | "text" | "base64" | "unreadable"}]}`.
     Capture(Map),
+    /// No transaction is open.
+    Settled,
 }
 
 /// Output stream of a command.
@@ -355,12 +360,14 @@ packed_enum!(Question = Self::File { path: String::new() };
     File { path },
     Piece { path, offset, length },
     Capture { keep_identity },
+    Settle,
 );
 packed_enum!(Told = Self::Piece(Vec::new());
     Job { file, result },
     File { path, size, is_directory, sha1 },
     Piece(bytes),
     Capture(entries),
+    Settled,
 );
 packed_words!(Stream { Stdout "stdout", Stderr "stderr" });
 packed_words!(ChildFailure {

@@ -177,12 +177,14 @@ fn questions_and_answers() {
         Question::File { path: "~/x".into() },
         Question::Piece { path: "/x".into(), offset: u64::MAX, length: 1 },
         Question::Capture { keep_identity: true },
+        Question::Settle,
     ]);
     agree([
         Told::Job { file: "/j".into(), result: values().as_object().cloned() },
         Told::File { path: "/x".into(), size: Some(3), is_directory: false, sha1: None },
         Told::Piece(vec![0, 255]),
         Told::Capture(values().as_object().unwrap().clone()),
+        Told::Settled,
     ]);
 }
 

@@ -15,18 +15,19 @@ use std::time::Duration;
 /// Stack of the small threads; messages nest at most [`luthier_protocol::msgpack::MAX_DEPTH`] deep.
 const STACK: usize = 1024 * 1024;
 
-/// Talk until the controller says goodbye or the line is gone; the exit code.
+/// Talk until the controller says goodbye or the line is gone; the exit code. `ready` goes before the first message.
 pub fn converse(
     input: impl Read + Send + 'static,
     output: Box<dyn Write + Send>,
     host: Host,
     state: PathBuf,
+    ready: &str,
     hello: AgentHello,
 ) -> u8 {
     // Without memory or threads there is nothing to say and nobody to say it.
     let Ok(inbox) = Inbox::new().map(Arc::new) else { return 1 };
     let wire = Arc::new(Wire::new(output, Arc::clone(&inbox)));
-    wire.send(&FromAgent::Hello(hello.clone()));
+    wire.begin(ready, &hello);
     let started = start_threads(input, &inbox, &wire);
     if let Err(error) = started {
         wire.send(&FromAgent::Fatal { message: format!("cannot start a thread: {error}") });

@@ -1,14 +1,15 @@
-//! Questions of the controller that are no tasks: they change nothing a journal knows of.
+//! Questions of the controller that are no tasks: they change nothing on the machine.
 
 use super::job;
 use crate::capture::capture;
 use crate::host::hashes::Algorithm;
 use crate::host::{Host, Kind};
+use crate::journal::Ledger;
 use luthier_protocol::message::{PIECE, Question, Told};
 use std::path::Path;
 
 /// The answer, or why there is none, for people.
-pub fn tell(host: &Host, state: &Path, question: &Question) -> Result<Told, String> {
+pub fn tell(host: &Host, state: &Path, ledger: &mut Ledger, question: &Question) -> Result<Told, String> {
     match question {
         Question::Job { id, erase } => {
             let (file, result) = job::status(state, id, *erase).map_err(|error| format!("job {id}: {error}"))?;
@@ -20,6 +21,7 @@ pub fn tell(host: &Host, state: &Path, question: &Question) -> Result<Told, Stri
             .map(Told::Piece)
             .map_err(|error| format!("cannot read {path}: {error}")),
         Question::Capture { keep_identity } => Ok(Told::Capture(capture(host, *keep_identity))),
+        Question::Settle => ledger.close().map(|()| Told::Settled).map_err(|error| error.to_string()),
     }
 }
 

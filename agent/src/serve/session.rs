@@ -300,7 +300,7 @@ impl Session {
     }
 
     fn tell(&mut self, seq: Seq, question: &Question) {
-        let answer = match question::tell(&self.host, &self.state, question) {
+        let answer = match question::tell(&self.host, &self.state, &mut self.ledger, question) {
             Ok(told) => FromAgent::Told { seq, told },
             Err(message) => FromAgent::Refused { seq, message },
         };

@@ -40,14 +40,10 @@ pub fn serve(options: &Options) -> u8 {
             return 1;
         }
     };
-    let line = ready_line(&options.nonce);
-    if output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_err() {
-        return 1;
-    }
     let host = options.root.as_deref().map_or_else(Host::live, Host::under);
     let state = options.state.clone().unwrap_or_else(|| state_folder(&host));
     let hello = hello(&host, hash);
-    converse(input, Box::new(output), host, state, hello)
+    converse(input, Box::new(output), host, state, &ready_line(&options.nonce), hello)
 }
 
 /// Carry out a job that an agent handed over on standard input; the exit code.

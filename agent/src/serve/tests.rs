@@ -5,7 +5,7 @@ use super::converse::converse;
 use crate::host::Host;
 use luthier_protocol::frame::{Decoder, encode};
 use luthier_protocol::journal::{ChangeState, TransactionState, UndoOutcome, UndoRequest};
-use luthier_protocol::message::{AgentHello, ControllerHello, FromAgent, ToAgent};
+use luthier_protocol::message::{AgentHello, ControllerHello, FromAgent, Question, ToAgent, Told};
 use luthier_protocol::name::{HostName, RunId};
 use luthier_protocol::task::{Content, Revert, Status, TaskRequest, TaskResult};
 use luthier_protocol::{Map, PROTOCOL_VERSION, Value};
@@ -38,7 +38,7 @@ impl Line {
             pid: 1,
             node: "node".into(),
         };
-        let agent = std::thread::spawn(move || converse(input, Box::new(output), host, state, hello));
+        let agent = std::thread::spawn(move || converse(input, Box::new(output), host, state, "", hello));
         let mut line = Self { to: Some(to), from, decoder: Decoder::new(), agent };
         assert!(matches!(line.hear(), FromAgent::Hello(_)));
         line
@@ -229,6 +229,29 @@ fn a_lost_line_kills_the_command_and_leaves_the_transaction_interrupted() {
     let [one] = transactions.as_slice() else { panic!("one transaction expected") };
     assert_eq!(one.state, TransactionState::Interrupted);
     assert_eq!(one.changes.iter().map(|change| change.state).collect::<Vec<_>>(), [ChangeState::Intended]);
+    assert_eq!(line.finish(), 0);
+}
+
+#[test]
+fn settling_closes_the_transaction_and_what_follows_opens_another() {
+    let state = tempfile::tempdir().unwrap();
+    let mut line = Line::greeted(state.path());
+    send(&mut line, shell(1, "true"));
+    line.say(&ToAgent::Ask { seq: 2, question: Question::Settle, identity: None });
+    assert_eq!(line.result().status, Status::Changed);
+    assert_eq!(line.hear(), FromAgent::Told { seq: 2, told: Told::Settled });
+    let states = |line: &mut Line, seq: u64| {
+        line.say(&ToAgent::Journal { seq, run: None, host: None, identity: None });
+        let FromAgent::Journal { transactions, .. } = line.hear() else { panic!("no journal") };
+        transactions.iter().map(|one| one.state).collect::<Vec<_>>()
+    };
+    assert_eq!(states(&mut line, 3), [TransactionState::Closed]);
+    send(&mut line, shell(4, "true"));
+    assert_eq!(line.result().status, Status::Changed);
+    assert_eq!(states(&mut line, 5), [TransactionState::Closed, TransactionState::Open]);
+    assert_eq!(line.cut(), 1);
+    let mut line = Line::greeted(state.path());
+    assert_eq!(states(&mut line, 1), [TransactionState::Closed, TransactionState::Interrupted]);
     assert_eq!(line.finish(), 0);
 }
 

@@ -2,7 +2,7 @@
 
 use super::inbox::Inbox;
 use luthier_protocol::frame;
-use luthier_protocol::message::FromAgent;
+use luthier_protocol::message::{AgentHello, FromAgent};
 use luthier_protocol::packed::pack;
 use luthier_protocol::task::{MAX_RESULT, Status};
 use std::io::Write;
@@ -18,6 +18,13 @@ impl Wire {
     /// Over a stream. When writing fails the inbox learns that the line is gone.
     pub fn new(output: Box<dyn Write + Send>, inbox: Arc<Inbox>) -> Self {
         Self { output: Mutex::new(output), inbox }
+    }
+
+    /// Say that the program runs, and hello, in one piece: the controller has both at once.
+    pub fn begin(&self, ready: &str, hello: &AgentHello) {
+        let mut bytes = ready.as_bytes().to_vec();
+        bytes.extend(frame::encode(&FromAgent::Hello(hello.clone())).unwrap_or_default());
+        self.write(&bytes);
     }
 
     /// Send a message. A line that is gone is not an error here: the inbox ends the session.

@@ -236,6 +236,16 @@ pub async fn forget_host(run: &Run, host: &str) {
     run.memory(host).connections.lock().await.clear();
 }
 
+/// Ask a host to close its transactions behind what was sent, without waiting for it (see [`Session::settle`]).
+pub async fn settle_host(run: &Run, host: &str) {
+    let memory = run.memory(host);
+    for connection in memory.connections.lock().await.values() {
+        if let Err(error) = connection.session.settle(&|| memory.next_seq()).await {
+            tracing::debug!("settling: {error}");
+        }
+    }
+}
+
 /// Close the connections of a host; later tasks open new ones.
 pub async fn close_host(run: &Run, host: &str) {
     let connections = std::mem::take(&mut *run.memory(host).connections.lock().await);

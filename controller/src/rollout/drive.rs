@@ -28,8 +28,9 @@ pub struct RunEnd {
 pub async fn carry_out(run: &Arc<Run>, plays: Vec<PlannedPlay>) -> RunEnd {
     let mut failed = HashSet::new();
     let mut end = RunEnd::default();
-    for planned in plays {
-        match play::play(run, &Arc::new(planned), &mut failed).await {
+    let count = plays.len();
+    for (number, planned) in plays.into_iter().enumerate() {
+        match play::play(run, &Arc::new(planned), &mut failed, number + 1 == count).await {
             Ok(PlayEnd::Next) if !run.is_stopping() => {}
             Ok(_) => break,
             Err(error) => {

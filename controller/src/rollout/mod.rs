@@ -3,6 +3,7 @@
 mod actions;
 mod ahead;
 mod batches;
+mod closing;
 mod connect;
 mod content;
 mod depth;

@@ -3,7 +3,7 @@
 use super::host::{HostRun, is_named};
 use super::lockstep::{Lockstep, Position};
 use super::run::{Run, text};
-use super::{batches, prompts, scope, vars_files};
+use super::{batches, closing, prompts, scope, vars_files};
 use crate::event::Event;
 use crate::plan::{PlannedPlay, PlannedTask};
 use crate::playbook::{Role, Strategy};
@@ -37,6 +37,8 @@ pub struct Batch {
     pub lockstep: Option<Lockstep>,
     /// Results of `run_once` tasks, by position.
     pub once: Mutex<HashMap<Position, watch::Sender<Option<super::host::Shared>>>>,
+    /// Where the last task of the whole run stands, where that is known.
+    pub last: Option<Position>,
     /// No further task starts (`meta: end_play`, `end_batch`).
     pub halted: AtomicBool,
     /// No further batch starts either (`meta: end_play`).
@@ -254,11 +256,13 @@ impl Batch {
     }
 }
 
-/// Carry out a play. `failed` are hosts earlier plays lost; they take no part, and new ones are added.
+/// Carry out a play. `failed` are hosts earlier plays lost; they take no part, and new ones are added. `is_last`: no play
+/// comes after it.
 pub async fn play(
     run: &Arc<Run>,
     planned: &Arc<PlannedPlay>,
     failed: &mut HashSet<String>,
+    is_last: bool,
 ) -> Result<PlayEnd, Diagnostic> {
     if let Some(Ok(folder)) = planned.play.file.parent().map(|folder| std::path::absolute(folder.join(""))) {
         run.go_beside(&folder).map_err(first)?;
@@ -295,6 +299,7 @@ pub async fn play(
         let mut batch = batch(run, planned, &name, part, &hosts)?;
         batch.lost_before = failed.len();
         batch.max_fail = max_fail;
+        batch.last = if is_last { closing::last_position(planned) } else { None };
         let batch = carry_out(run, batch).await;
         if batch.cleared.load(Ordering::SeqCst) {
             failed.retain(|host| !matched.contains(host));
@@ -352,6 +357,7 @@ fn batch(
         all_hosts: all.to_vec(),
         lockstep,
         once: Mutex::default(),
+        last: None,
         halted: AtomicBool::new(false),
         ended: AtomicBool::new(false),
         cleared: AtomicBool::new(false),

@@ -187,6 +187,7 @@ impl HostRun {
 
     /// Await the result, or leave it under way where the strategy allows that.
     async fn proceed(&mut self, started: Started) -> Flow {
+        self.settle_if_last().await;
         let is_ahead = self.batch.lockstep.is_none() && super::ahead::may_stay(&started);
         if is_ahead {
             self.ahead.push_back(started);

@@ -3,7 +3,8 @@
 use super::content::ContentSource;
 use super::line::Line;
 use super::open::Listener;
-use super::wire::{Answer, Conversation, Desk, GOODBYE, Kind, unsendable};
+use super::unsettled::Unsettled;
+use super::wire::{Answer, Conversation, Desk, GOODBYE, HANG_UP, Kind, unsendable};
 use super::{SessionError, Settings};
 use luthier_protocol::Map;
 use luthier_protocol::frame::{Decoder, encode};
@@ -35,6 +36,7 @@ struct Inner {
     desk: Arc<Desk>,
     /// Identities whose child was asked for. Held while asking, so that nobody overtakes it.
     children: Mutex<HashSet<Identity>>,
+    unsettled: Unsettled,
     finished: watch::Receiver<bool>,
     task: AbortHandle,
     close_limit: Duration,
@@ -52,6 +54,7 @@ impl Session {
         line: Line,
         decoder: Decoder,
         agent: AgentHello,
+        hello: Vec<u8>,
         listener: Listener,
     ) -> Self {
         let (queue, outgoing) = channel(QUEUE);
@@ -64,7 +67,7 @@ impl Session {
         };
         let (done, finished) = watch::channel(false);
         let task = tokio::spawn(async move {
-            conversation.run(line, decoder, outgoing).await;
+            conversation.run(line, decoder, hello, outgoing).await;
             let _ = done.send(true);
         });
         let inner = Inner {
@@ -72,6 +75,7 @@ impl Session {
             queue,
             desk,
             children: Mutex::new(HashSet::new()),
+            unsettled: Unsettled::default(),
             finished,
             task: task.abort_handle(),
             close_limit: settings.deadlines.close,
@@ -129,6 +133,9 @@ impl Session {
     /// Send a task. It is carried out after those sent before; `content` is what it offers by hash.
     pub async fn submit(&self, task: TaskRequest, content: Option<ContentSource>) -> Result<Pending, SessionError> {
         let seq = task.seq;
+        if !task.check {
+            self.inner.unsettled.opened(task.identity.as_ref());
+        }
         let message = ToAgent::Task(Box::new(task));
         let answer = self.request(seq, Kind::Task, &message, content).await?;
         Ok(Pending { session: self.clone(), seq, answer })
@@ -188,11 +195,24 @@ impl Session {
         }
     }
 
+    /// Say that what was sent so far is probably all, without waiting: transactions close as soon as it is done, and
+    /// [`Session::close`] need not wait for a goodbye. `next` gives numbers to requests.
+    pub async fn settle(&self, next: &(dyn Fn() -> Seq + Sync)) -> Result<(), SessionError> {
+        for identity in self.inner.unsettled.open() {
+            let seq = next();
+            let message = ToAgent::Ask { seq, question: Question::Settle, identity: identity.clone() };
+            let answer = self.request(seq, Kind::Told, &message, None).await?;
+            self.inner.unsettled.closing(identity, answer);
+        }
+        Ok(())
+    }
+
     async fn wait(&self, answer: oneshot::Receiver<Result<Answer, SessionError>>) -> Result<Answer, SessionError> {
         answer.await.unwrap_or_else(|_| Err(self.lost()))
     }
 
-    /// Say goodbye, wait for the agent's goodbye (which closes its transaction) and close the line, in bounded time.
+    /// Say goodbye, wait for the agent's goodbye (which closes its transaction) and close the line, in bounded time. Where
+    /// no transaction is open, nothing is waited for.
     pub async fn close(self) -> Result<(), SessionError> {
         self.inner.desk.leave();
         let limit = self.inner.close_limit;
@@ -200,6 +220,9 @@ impl Session {
         let farewell = async {
             // Where the line is gone already, its end is what we wait for.
             let _ = self.send(&ToAgent::Bye).await;
+            if self.inner.unsettled.is_settled().await {
+                let _ = self.inner.queue.send(HANG_UP).await;
+            }
             let _ = finished.wait_for(|done| *done).await;
         };
         if tokio::time::timeout(limit, farewell).await.is_err() {

@@ -39,6 +39,7 @@ mod ssh_tokens;
 mod startups;
 mod target;
 mod tunnel;
+mod unsettled;
 mod wire;
 
 pub use captured::facts_under;

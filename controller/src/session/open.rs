@@ -6,7 +6,8 @@ use super::line::Line;
 use super::{ConnectionKind, SessionError, Settings, Target};
 use super::{bootstrap, local, openssh, ssh, wire};
 use luthier_protocol::bootstrap::Bootstrap;
-use luthier_protocol::message::{ControllerHello, Stream};
+use luthier_protocol::frame::encode;
+use luthier_protocol::message::{ControllerHello, Stream, ToAgent};
 use luthier_protocol::name::Seq;
 use std::sync::Arc;
 
@@ -86,13 +87,14 @@ async fn open_on(
 ) -> Result<Session, NotBegun> {
     let started = bootstrap::start(&mut line, settings, script, listener).await;
     let greeted = match started {
-        Ok(rest) => wire::greet(&mut line, settings, hello, rest).await.map_err(NotBegun::from),
+        Ok(rest) => wire::greet(&mut line, settings, rest).await.map_err(NotBegun::from),
         Err(error) => Err(error),
     };
     match greeted {
         Ok((agent, decoder)) => {
             listener(Notice::State("ready"));
-            Ok(Session::begin(settings, line, decoder, agent, Arc::clone(listener)))
+            let hello = encode(&ToAgent::Hello(hello.clone())).map_err(wire::unsendable)?;
+            Ok(Session::begin(settings, line, decoder, agent, hello, Arc::clone(listener)))
         }
         Err(NotBegun { is_damaged, error }) => {
             let reason = line.keeper.as_ref().and_then(|keeper| keeper.reason());

@@ -9,7 +9,7 @@ use super::open::{Listener, Notice};
 use super::{SessionError, Settings, escaped};
 use luthier_protocol::frame::{Decoder, encode};
 use luthier_protocol::journal::{Transaction, UndoReport};
-use luthier_protocol::message::{AgentHello, ControllerHello, FromAgent, ToAgent, Told};
+use luthier_protocol::message::{AgentHello, FromAgent, ToAgent, Told};
 use luthier_protocol::name::Seq;
 use luthier_protocol::task::TaskResult;
 use luthier_protocol::{Map, PROTOCOL_VERSION};
@@ -107,6 +107,10 @@ impl Desk {
         self.lock().leaving = true;
     }
 
+    fn is_leaving(&self) -> bool {
+        self.lock().leaving
+    }
+
     /// The session is over: everybody who waits is told.
     pub(super) fn end(&self, error: &SessionError) {
         let mut desk = self.lock();
@@ -156,11 +160,10 @@ impl Desk {
     }
 }
 
-/// Exchange hellos.
+/// Hear the agent's hello. Ours goes with the first request: a round trip of its own it is not worth.
 pub(super) async fn greet(
     line: &mut Line,
     settings: &Settings,
-    hello: &ControllerHello,
     rest: Vec<u8>,
 ) -> Result<(AgentHello, Decoder), SessionError> {
     let mut decoder = Decoder::new();
@@ -168,8 +171,6 @@ pub(super) async fn greet(
     let mut tail = Tail::default();
     let limit = settings.deadlines.start;
     let exchange = async {
-        let bytes = encode(&ToAgent::Hello(hello.clone())).map_err(unsendable)?;
-        line.writer.write(bytes).await.map_err(SessionError::Lost)?;
         loop {
             match decoder.next_message::<FromAgent>().map_err(broken)? {
                 Some(FromAgent::Hello(agent)) => return checked(agent),
@@ -270,16 +271,24 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Talk until the end, then close the line.
-    pub(super) async fn run(self, mut line: Line, mut decoder: Decoder, mut outgoing: Receiver<Vec<u8>>) {
+    /// `hello` goes out before the first of what is queued.
+    pub(super) async fn run(
+        self,
+        mut line: Line,
+        mut decoder: Decoder,
+        hello: Vec<u8>,
+        mut outgoing: Receiver<Vec<u8>>,
+    ) {
         let end = {
             let Line { reader, writer, .. } = &mut line;
             tokio::select! {
                 end = self.hear(reader, &mut decoder) => end,
-                end = speak(writer, &mut outgoing) => match end {
+                end = speak(writer, hello, &mut outgoing) => match end {
                     // The host's last words tell more than a broken pipe.
                     Err(problem) => tokio::time::timeout(LAST_WORDS, self.hear(reader, &mut decoder))
                         .await
                         .unwrap_or(SessionError::Lost(problem)),
+                    Ok(()) if self.desk.is_leaving() => SessionError::Lost(GOODBYE.to_owned()),
                     Ok(()) => SessionError::Lost("nobody needs it any more".to_owned()),
                 },
             }
@@ -346,8 +355,7 @@ impl Conversation {
     }
 
     fn farewell(&self) -> String {
-        let leaving = self.desk.lock().leaving;
-        if leaving { GOODBYE.to_owned() } else { "the agent said goodbye unasked".to_owned() }
+        if self.desk.is_leaving() { GOODBYE.to_owned() } else { "the agent said goodbye unasked".to_owned() }
     }
 
     /// In a task of its own: hearing must not wait until the host takes it.
@@ -367,18 +375,31 @@ impl Conversation {
     }
 }
 
+/// Queued behind the last message: the line may close once that is out.
+pub(super) const HANG_UP: Vec<u8> = Vec::new();
+
 /// The end of a session that ended well.
 pub(super) const GOODBYE: &str = "the session was closed";
 
-/// Write what is queued, several messages at once where they wait. `Ok` when the queue has ended.
-async fn speak(writer: &mut LineWriter, outgoing: &mut Receiver<Vec<u8>>) -> Result<(), String> {
-    while let Some(mut bytes) = outgoing.recv().await {
+/// Write what is queued, several messages at once where they wait, the first behind `hello`. `Ok` when the queue has ended
+/// or says [`HANG_UP`].
+async fn speak(writer: &mut LineWriter, hello: Vec<u8>, outgoing: &mut Receiver<Vec<u8>>) -> Result<(), String> {
+    let mut before = hello;
+    while let Some(message) = outgoing.recv().await {
+        let mut is_last = message == HANG_UP;
+        let mut bytes = std::mem::take(&mut before);
+        bytes.extend_from_slice(&message);
         while bytes.len() < BATCH
+            && !is_last
             && let Ok(more) = outgoing.try_recv()
         {
+            is_last = more == HANG_UP;
             bytes.extend_from_slice(&more);
         }
         writer.write(bytes).await?;
+        if is_last {
+            break;
+        }
     }
     Ok(())
 }

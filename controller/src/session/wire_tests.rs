@@ -4,7 +4,7 @@
 use super::super::handle::Session;
 use super::super::{Agents, Deadlines};
 use super::*;
-use luthier_protocol::message::Stream;
+use luthier_protocol::message::{ControllerHello, Question, Stream};
 use luthier_protocol::task::{Status, TaskRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -67,9 +67,12 @@ fn begin(silence: Duration) -> (Session, Peer, Arc<Mutex<Vec<Notice>>>) {
     let notices = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&notices);
     let listener: Listener = Arc::new(move |notice| kept.lock().unwrap().push(notice));
-    let session = Session::begin(&settings(silence), line, Decoder::new(), agent_hello(1), listener);
+    let session = Session::begin(&settings(silence), line, Decoder::new(), agent_hello(1), HELLO.to_vec(), listener);
     (session, peer, notices)
 }
+
+/// Stands for our hello where a test is not about it.
+const HELLO: &[u8] = &[];
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -203,13 +206,16 @@ async fn a_cut_line_is_told_to_all_who_wait() {
 #[tokio::test]
 async fn a_session_is_closed_with_a_goodbye_both_ways() {
     let (session, mut peer, _) = begin(LONG);
+    let _pending = session.submit(task(1), None).await.unwrap();
     let agent = async {
+        assert!(matches!(peer.hear().await, ToAgent::Task(_)));
         assert_eq!(peer.hear().await, ToAgent::Bye);
         peer.say(&FromAgent::Bye).await;
     };
     let (closed, ()) = tokio::join!(session.close(), agent);
     closed.unwrap();
     let (session, mut peer, _) = begin(LONG);
+    let _pending = session.submit(task(1), None).await.unwrap();
     peer.say(&FromAgent::Fatal { message: "disk\x1b[1m full".into() }).await;
     let error = session.close().await.unwrap_err();
     assert_eq!(error.to_string(), "connection lost: the agent gave up: disk\\u{1b}[1m full");
@@ -231,9 +237,64 @@ async fn a_refused_request_does_not_end_the_session() {
 async fn versions_that_differ_are_named() {
     let (mut line, mut peer) = pair();
     peer.say(&FromAgent::Hello(agent_hello(7))).await;
+    let error = greet(&mut line, &settings(LONG), Vec::new()).await.err().unwrap();
+    assert!(error.to_string().starts_with("the agent (version 9.9) speaks protocol 7, this controller"), "{error}");
+}
+
+#[tokio::test]
+async fn where_nothing_is_open_nobody_waits_for_a_goodbye() {
+    // The peer never says goodbye: neither of these may wait for it.
+    let (session, mut peer, _) = begin(LONG);
+    let asked = session.clone();
+    let facts = tokio::spawn(async move { asked.facts(1, Vec::new(), None).await });
+    assert!(matches!(peer.hear().await, ToAgent::Facts { seq: 1, .. }));
+    peer.say(&FromAgent::Facts { seq: 1, facts: Map::new() }).await;
+    facts.await.unwrap().unwrap();
+    session.close().await.unwrap();
+    assert_eq!(peer.hear().await, ToAgent::Bye);
+
+    let (session, mut peer, _) = begin(LONG);
+    let pending = session.submit(task(1), None).await.unwrap();
+    session.settle(&|| 2).await.unwrap();
+    assert!(matches!(peer.hear().await, ToAgent::Task(_)));
+    assert_eq!(peer.hear().await, ToAgent::Ask { seq: 2, question: Question::Settle, identity: None });
+    peer.say(&result(1)).await;
+    peer.say(&FromAgent::Told { seq: 2, told: Told::Settled }).await;
+    pending.wait().await.unwrap();
+    session.close().await.unwrap();
+    assert_eq!(peer.hear().await, ToAgent::Bye);
+}
+
+#[tokio::test]
+async fn a_task_behind_the_settling_opens_another_transaction() {
+    let (session, mut peer, _) = begin(LONG);
+    let first = session.submit(task(1), None).await.unwrap();
+    session.settle(&|| 2).await.unwrap();
+    let second = session.submit(task(3), None).await.unwrap();
+    peer.say(&result(1)).await;
+    peer.say(&FromAgent::Told { seq: 2, told: Told::Settled }).await;
+    peer.say(&result(3)).await;
+    first.wait().await.unwrap();
+    second.wait().await.unwrap();
+    let agent = async {
+        for _ in 0..3 {
+            peer.hear().await;
+        }
+        assert_eq!(peer.hear().await, ToAgent::Bye);
+        peer.say(&FromAgent::Fatal { message: "the journal is full".into() }).await;
+    };
+    let (closed, ()) = tokio::join!(session.close(), agent);
+    assert_eq!(closed.unwrap_err().to_string(), "connection lost: the agent gave up: the journal is full");
+}
+
+#[tokio::test]
+async fn our_hello_travels_with_the_first_request() {
+    let (line, mut peer) = pair();
     let hello =
         ControllerHello { protocol: PROTOCOL_VERSION, version: "1".into(), run: None, host: "h".into(), first_seq: 1 };
-    let error = greet(&mut line, &settings(LONG), &hello, Vec::new()).await.err().unwrap();
-    assert!(error.to_string().starts_with("the agent (version 9.9) speaks protocol 7, this controller"), "{error}");
-    assert!(matches!(peer.hear().await, ToAgent::Hello(_)));
+    let bytes = encode(&ToAgent::Hello(hello.clone())).unwrap();
+    let session = Session::begin(&settings(LONG), line, Decoder::new(), agent_hello(1), bytes, Arc::new(|_| {}));
+    let _pending = session.submit(task(1), None).await.unwrap();
+    assert_eq!(peer.hear().await, ToAgent::Hello(hello));
+    assert!(matches!(peer.hear().await, ToAgent::Task(_)));
 }
