@@ -120,8 +120,8 @@ impl Fleet {
             password,
             private_key: options.private_key.clone().or_else(|| self.config.private_key_file.clone()),
             ssh_args: self.config.ssh_args.clone(),
-            ssh_common_args: self.config.ssh_common_args.clone(),
-            ssh_extra_args: self.config.ssh_extra_args.clone(),
+            ssh_common_args: options.ssh_common_args.clone().or_else(|| self.config.ssh_common_args.clone()),
+            ssh_extra_args: options.ssh_extra_args.clone().or_else(|| self.config.ssh_extra_args.clone()),
             connection: options.connection.map(|choice: ConnectionChoice| choice.word().to_owned()),
             ..Defaults::default()
         };

@@ -81,6 +81,26 @@ pub struct GlobalArgs {
         hide_env_values = true
     )]
     pub private_key: Option<PathBuf>,
+    /// Options for ssh, as on its command line (`-o ProxyCommand=…`); variables of a host rank before them
+    #[arg(
+        long,
+        global = true,
+        value_name = "ARGS",
+        allow_hyphen_values = true,
+        env = "LUTHIER_SSH_COMMON_ARGS",
+        hide_env_values = true
+    )]
+    pub ssh_common_args: Option<String>,
+    /// Further options for ssh, behind those
+    #[arg(
+        long,
+        global = true,
+        value_name = "ARGS",
+        allow_hyphen_values = true,
+        env = "LUTHIER_SSH_EXTRA_ARGS",
+        hide_env_values = true
+    )]
+    pub ssh_extra_args: Option<String>,
     /// How to reach hosts [default: ssh]
     #[arg(
         short,

@@ -58,6 +58,8 @@ pub struct SshOptions {
     pub logins: Logins,
     /// Way to the host.
     pub proxy: Option<Proxy>,
+    /// `ProxyJump` was said, be it only `none`: later ones do not count.
+    pub is_jump_settled: bool,
 }
 
 /// Kinds of addresses.
@@ -156,11 +158,18 @@ impl SshOptions {
             "preferredauthentications" => keep(&mut self.logins.preferred, || {
                 Ok(first.split(',').map(|name| name.trim().to_ascii_lowercase()).collect())
             }),
-            // The first of the two wins over the other, as in OpenSSH.
-            "proxyjump" => keep(&mut self.proxy, || match first {
-                none if none.eq_ignore_ascii_case("none") => Ok(Proxy::Direct),
-                _ => Hop::list(&setting.words.join(" ")).map(Proxy::Jump),
-            }),
+            // The first of the two wins over the other, as in OpenSSH, where `ProxyJump none` silences later jumps only.
+            "proxyjump" if first.eq_ignore_ascii_case("none") => {
+                self.is_jump_settled = true;
+                Ok(())
+            }
+            "proxyjump" => {
+                let hops = Hop::list(&setting.words.join(" "))?;
+                if !std::mem::replace(&mut self.is_jump_settled, true) {
+                    self.proxy.get_or_insert(Proxy::Jump(hops));
+                }
+                Ok(())
+            }
             "proxycommand" => keep(&mut self.proxy, || {
                 let line = setting.words.join(" ");
                 Ok(if line.eq_ignore_ascii_case("none") { Proxy::Direct } else { Proxy::Command(line) })
@@ -278,7 +287,7 @@ mod tests {
         assert_eq!(options.port, Some(22));
         assert_eq!(options.identity_files, ["a", "b"]);
         assert_eq!(options.connect_timeout, Some(Duration::from_secs(90)));
-        assert_eq!(options.proxy, Some(Proxy::Direct));
+        assert_eq!(options.proxy, Some(Proxy::Command("nc x".into())));
     }
 
     #[test]
