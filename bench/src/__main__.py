@@ -8,6 +8,7 @@ import sys
 
 import machine
 import plays
+import processes
 import report
 import where
 from bench import Bench
@@ -24,6 +25,7 @@ def main():
     # So that what was started and made goes, too, when somebody ends the benchmark.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     about = machine.describe()
+    processes.adopt()
     try:
         packages(options.skip_rivals)
         luthier = controller()

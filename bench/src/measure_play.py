@@ -24,13 +24,34 @@ def measure(bench):
             return took
         return checked
 
+    left = {}
+
+    def empty():
+        wipe()
+        left.clear()
+
+    def remembered(name, work):
+        """Whose work lies on the hosts."""
+        def done():
+            took = work()
+            left["by"] = name
+            return took
+        return done
+
+    def made_by(name, work):
+        """Before a run that is to change nothing: what lies there must be its own work, where the order turned, too."""
+        def make():
+            if left.get("by") != name:
+                empty()
+                work()
+        return make
+
     contenders = {"ssh host true": (None, runs.ssh_true)}
-    for name, work in [("luthier", runs.luthier_play), *rivals.items()]:
-        contenders[f"{name}, changing"] = (wipe, whole(work))
-        # Comes right after the one that changes, save where the order turned: then the files are there from before.
-        contenders[f"{name}, unchanged"] = (None, work)
-    contenders["luthier, free, changing"] = (wipe, whole(lambda: runs.luthier_play("free.yml")))
-    contenders["luthier, free, unchanged"] = (None, lambda: runs.luthier_play("free.yml"))
+    for name, work in [("luthier", runs.luthier_play), ("luthier, free", lambda: runs.luthier_play("free.yml")),
+                       *rivals.items()]:
+        kept = remembered(name, work)
+        contenders[f"{name}, changing"] = (empty, whole(kept))
+        contenders[f"{name}, unchanged"] = (made_by(name, kept), kept)
     fewer = {name: bench.options.rival_rounds for name in contenders if name.split(",")[0] in rivals}
     samples = alternate(bench.site, contenders, bench.options.rounds, fewer)
     bench.keep("play", samples)

@@ -1,8 +1,54 @@
-"""Looking at running processes of a site: which are its agents, and how much memory they hold."""
+"""Looking at running processes of a site: which are its agents, how much memory they hold, what those that ended used."""
 
+import ctypes
 import os
+import re
 import time
 from pathlib import Path
+
+
+#: See prctl(2).
+PR_SET_CHILD_SUBREAPER = 36
+
+#: An agent's file is named by its hash, and so is its process, as far as the kernel keeps names.
+AGENT = re.compile(r"[0-9a-f]{15}")
+
+
+def adopt():
+    """From now on processes whose parents have ended become children of this one, so that what they used can be told."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def bury(known):
+    """CPU seconds of agents that outlived their sessions and have ended; waits for those that are about to. `known` are
+    children that others wait for."""
+    spent = 0.0
+    for _ in range(500):
+        left = False
+        for pid in children() - known:
+            try:
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                ended, _, usage = os.wait4(pid, os.WNOHANG)
+            except (OSError, ChildProcessError):
+                continue
+            if AGENT.fullmatch(name):
+                left |= not ended
+                spent += usage.ru_utime + usage.ru_stime if ended else 0.0
+        if not left:
+            break
+        time.sleep(0.01)
+    return spent
+
+
+def children():
+    """Process ids of this process's children, whichever thread they belong to."""
+    found = set()
+    for thread in Path("/proc/self/task").iterdir():
+        try:
+            found.update(int(pid) for pid in (thread / "children").read_text().split())
+        except OSError:
+            continue
+    return found
 
 
 def memory(pid, key="VmRSS"):

@@ -31,6 +31,8 @@ class Site:
         self.folder.chmod(0o755)
         self.home = self.folder / "controller"
         self.servers = {}
+        #: CPU seconds of agents that outlived their sessions.
+        self.outlived = 0.0
         self.user = None
         self.made_user = False
 
@@ -113,7 +115,8 @@ class Site:
                 time.sleep(0.01)
             fields = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
             ticks += sum(int(field) for field in fields[11:15])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        self.outlived += processes.bury({server.pid for server in self.servers.values()})
+        return ticks / os.sysconf("SC_CLK_TCK") + self.outlived
 
     # -- making and ending them -----------------------------------------------------------------------------------
 
