@@ -26,6 +26,8 @@ def packages(skip_rivals):
         del wanted["cc"]
     path = os.environ.get("PATH", "") + SBIN
     missing = {package for program, package in wanted.items() if not shutil.which(program, path=path)}
+    if not skip_rivals and not (shutil.which("lstopo-no-graphics") or shutil.which("lstopo")):
+        missing.add("hwloc-nox")
     # The rivals' modules run under the hosts' own interpreter.
     if not skip_rivals and not Path("/usr/bin/python3").exists():
         missing.add("python3")

@@ -17,9 +17,13 @@ pub struct Config {
     pub link: Option<Link>,
 }
 
-/// Reads a function's configuration space.
+/// Bytes of configuration space that hold all this looks at.
+const SPACE: usize = 256;
+
+/// Reads of a function's configuration space what is wanted, and no more.
 pub fn read(probe: &mut Probe<'_>, folder: &str) -> Option<Config> {
-    decode(&probe.head_bytes(&format!("{folder}/config"), 256)?)
+    let space = probe.host.pieces(&format!("{folder}/config"), SPACE).ok()?;
+    decode(&|at| space.word(at))
 }
 
 /// What the text by which drivers are found says: `pci:v00008086d00001237sv…sd…bc06sc00i00`. Its letters are lower case
@@ -38,39 +42,40 @@ pub fn from_alias(text: &str) -> Option<Config> {
 }
 
 /// Identity of the capability that describes a PCI Express link.
-const EXPRESS: u8 = 0x10;
+const EXPRESS: u32 = 0x10;
 
-fn decode(bytes: &[u8]) -> Option<Config> {
-    let byte = |at: usize| bytes.get(at).copied();
-    let word = |at: usize| Some(u32::from(u16::from_le_bytes([byte(at)?, byte(at + 1)?])));
-    let vendor = word(0)?;
+/// From the 32-bit words at multiples of four; each is asked for once.
+fn decode(word: &dyn Fn(usize) -> Option<u32>) -> Option<Config> {
+    let identity = word(0)?;
+    let vendor = identity & 0xFFFF;
     if vendor == 0xFFFF {
         return None;
     }
-    let class = u32::from(byte(9)?) | word(10)? << 8;
+    let has_list = word(4)? >> 16 & 0x10 != 0;
+    let class = word(8)? >> 8;
     let mut link = None;
-    let mut at = if word(6)? & 0x10 == 0 { 0 } else { usize::from(byte(0x34)? & 0xFC) };
+    let mut at = if has_list { (word(0x34)? & 0xFC) as usize } else { 0 };
     // The list can be no longer than the space allows: a loop ends.
     for _ in 0..48 {
         if at < 0x40 {
             break;
         }
-        let (Some(id), Some(next)) = (byte(at), byte(at + 1)) else { break };
-        if id == EXPRESS {
-            link = express(at, &word);
+        let Some(head) = word(at) else { break };
+        if head & 0xFF == EXPRESS {
+            link = express(at, head >> 16, word);
             break;
         }
-        at = usize::from(next & 0xFC);
+        at = (head >> 8 & 0xFC) as usize;
     }
-    Some(Config { vendor, device: word(2)?, class, link })
+    Some(Config { vendor, device: identity >> 16, class, link })
 }
 
-fn express(at: usize, word: &dyn Fn(usize) -> Option<u32>) -> Option<Link> {
+fn express(at: usize, kind: u32, word: &dyn Fn(usize) -> Option<u32>) -> Option<Link> {
     // Devices inside the root complex have no link.
-    if matches!(word(at + 2)? >> 4 & 15, 9 | 10) {
+    if matches!(kind >> 4 & 15, 9 | 10) {
         return None;
     }
-    let (capabilities, status) = (word(at + 12)? | word(at + 14)? << 16, word(at + 18)?);
+    let (capabilities, status) = (word(at + 12)?, word(at + 16)? >> 16);
     let most = capabilities >> 4 & 0x3F;
     let width = status >> 4 & 0x3F;
     let speed_gts = rate(status & 15);
@@ -99,9 +104,13 @@ mod tests {
         bytes[..12].copy_from_slice(&[0x86, 0x80, 0x21, 0x15, 7, 4, 0x10, 0, 1, 0, 0, 2]);
         bytes[0x34] = 0x40;
         bytes[0x40..0x42].copy_from_slice(&[1, 0x50]);
-        bytes[0x50..0x54].copy_from_slice(&[EXPRESS, 0, 2, 0]);
+        bytes[0x50..0x54].copy_from_slice(&[EXPRESS as u8, 0, 2, 0]);
         bytes[0x5C..0x60].copy_from_slice(&[0x43, 0, 0, 0]);
         bytes[0x62..0x64].copy_from_slice(&[0x41, 0]);
+        let decode = |bytes: &[u8]| {
+            let bytes = crate::host::Pieces::Bytes(bytes.to_vec());
+            super::decode(&|at| bytes.word(at))
+        };
         let config = decode(&bytes).unwrap_or(Config { vendor: 0, device: 0, class: 0, link: None });
         assert_eq!((config.vendor, config.device, config.class), (0x8086, 0x1521, 0x02_0000));
         let link = config.link.unwrap_or_default();

@@ -94,9 +94,9 @@ impl<'a> Probe<'a> {
         self.attributes.bytes(path).map(<[u8]>::to_vec).map_err(|error| reason(&error))
     }
 
-    /// The beginning of a file of any bytes whose absence says something by itself.
-    pub fn head_bytes(&mut self, path: &str, length: usize) -> Option<Vec<u8>> {
-        self.attributes.head_bytes(path, length).map(<[u8]>::to_vec).ok()
+    /// A whole file of any bytes whose absence says something by itself.
+    pub fn quiet_bytes(&mut self, path: &str) -> Option<&[u8]> {
+        self.attributes.bytes(path).ok()
     }
 
     /// Names in a folder, sorted; a failure is noted.

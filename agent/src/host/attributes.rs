@@ -78,7 +78,9 @@ impl<'a> Attributes<'a> {
         let mut used = 0;
         loop {
             if used == self.buffer.len() {
-                self.buffer.resize(used * 2, 0);
+                // A large file tells its length, and one byte more shows that it ends there; the kernel's own do not.
+                let told = file.metadata().map_or(0, |metadata| metadata.len() as usize);
+                self.buffer.resize((told.min(LIMIT) + 1).max(used * 2), 0);
             }
             let end = self.buffer.len().min(limit);
             let space = self.buffer.get_mut(used..end).unwrap_or_default();

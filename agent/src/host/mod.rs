@@ -19,6 +19,7 @@ mod install;
 pub mod job;
 pub mod log;
 pub mod paths;
+mod pieces;
 mod planned;
 pub mod query;
 mod recording;
@@ -37,6 +38,8 @@ pub use crc::crc32;
 pub use files::{Kind, Stat};
 pub use gzip::{gunzip, gzip};
 pub use install::{discard, install};
+#[cfg(test)]
+pub use pieces::Pieces;
 pub use recording::Seen;
 pub use stop::{Stop, StopReason};
 pub use sys::FileSystemSize;

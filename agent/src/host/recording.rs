@@ -34,6 +34,11 @@ impl Host {
         Self { recording: Some(Recording::default()), ..self.clone() }
     }
 
+    /// Whether what is read through it is remembered.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recording.is_some()
+    }
+
     /// What was read so far.
     pub fn recording(&self) -> BTreeMap<String, Seen> {
         let recording =

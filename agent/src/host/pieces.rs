@@ -1,0 +1,58 @@
+//! Files of which a few words are wanted, where reading the rest would be slow: every word of a PCI function's
+//! configuration space is a question to the hardware, and on a virtual machine one to the hypervisor.
+
+use super::{Attributes, Host};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// An open file that is read word by word.
+#[derive(Debug)]
+pub enum Pieces {
+    /// Asked as words are wanted.
+    File(File),
+    /// Read before, because somebody remembers what is read.
+    Bytes(Vec<u8>),
+}
+
+impl Host {
+    /// A file to read word by word; a recording remembers its first `limit` bytes.
+    pub fn pieces(&self, path: &str, limit: usize) -> io::Result<Pieces> {
+        if self.is_recorded() {
+            return Ok(Pieces::Bytes(Attributes::new(self).head_bytes(path, limit)?.to_vec()));
+        }
+        File::open(self.path(path)).map(Pieces::File)
+    }
+}
+
+impl Pieces {
+    /// The 32-bit word at a place, least byte first; `None` behind the end, or where reading is not permitted.
+    pub fn word(&self, at: usize) -> Option<u32> {
+        let mut word = [0; 4];
+        match self {
+            Self::File(file) => file.read_exact_at(&mut word, at as u64).ok()?,
+            Self::Bytes(bytes) => word.copy_from_slice(bytes.get(at..at.checked_add(4)?)?),
+        }
+        Some(u32::from_le_bytes(word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn words_of_a_file_and_of_a_recording() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("config"), [1, 2, 3, 4, 5, 6, 7]).unwrap();
+        let live = Host::under(root.path());
+        for host in [live.recorded(), live] {
+            let pieces = host.pieces("/config", 256).unwrap();
+            assert_eq!((pieces.word(0), pieces.word(3)), (Some(0x0403_0201), Some(0x0706_0504)));
+            assert_eq!((pieces.word(4), pieces.word(usize::MAX)), (None, None));
+            assert!(host.pieces("/none", 256).is_err());
+        }
+    }
+}
