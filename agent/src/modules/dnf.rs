@@ -298,7 +298,7 @@ impl Order<'_> {
             let full =
                 self.rpm(&["-qp", "--qf", "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}"], std::slice::from_ref(&file))?;
             let said = self.rpm(&["-q", "--qf", "there"], &[full.lines().last().unwrap_or_default().to_owned()])?;
-            if !said.contains("there") {
+            if !said.contains("there") && !self.would_go_back(full.lines().last().unwrap_or_default())? {
                 missing.push(file);
             }
         }
@@ -315,10 +315,57 @@ impl Order<'_> {
         let open: Vec<String> = plain.into_iter().filter(|name| is_open(&said, name)).collect();
         if !open.is_empty() {
             let said = self.rpm(&["-q", "--qf", "", "--whatprovides"], &open)?;
-            missing.extend(open.into_iter().filter(|name| is_open(&said, name)));
+            for name in open.into_iter().filter(|name| is_open(&said, name)) {
+                if !self.would_go_back(&name)? {
+                    missing.push(name);
+                }
+            }
         }
         missing.sort_by_key(|name| names.iter().position(|other| other == name));
         Ok(missing)
+    }
+
+    /// Whether a named version is older than the one that is there, and may not take its place: dnf itself would do it.
+    fn would_go_back(&self, name: &str) -> Result<bool, ModuleError> {
+        if flag(self.request, "allow_downgrade") {
+            return Ok(false);
+        }
+        for (base, wanted) in
+            name.rmatch_indices('-').filter_map(|(at, _)| Some((name.get(..at)?, name.get(at + 1..)?)))
+        {
+            let said = self.rpm(&["-q", "--qf", "%{VERSION} %{RELEASE}\\n[%{PROVIDENAME}\\n]"], &[base.to_owned()])?;
+            let Some((version, release)) = said.lines().next().and_then(|row| row.split_once(' ')) else { continue };
+            if release.contains(' ') {
+                // "package x is not installed"
+                continue;
+            }
+            if said.contains("installonlypkg") {
+                // A kernel stands beside the others.
+                return Ok(false);
+            }
+            let wanted = wanted.split_once(':').map_or(wanted, |(_, version)| version);
+            let (wanted, build) = wanted.split_once('-').unwrap_or((wanted, release));
+            return Ok(match self.compared(wanted, version)? {
+                0 => self.compared(build, release)? < 0,
+                order => order < 0,
+            });
+        }
+        Ok(false)
+    }
+
+    /// -1, 0 or 1: how rpm itself orders two versions. A release may have its architecture behind it, which counts for
+    /// nothing here.
+    fn compared(&self, one: &str, other: &str) -> Result<i32, ModuleError> {
+        let safe = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+~^".contains(&byte));
+        if one == other
+            || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'))
+            || !safe(one)
+            || !safe(other)
+        {
+            return Ok(0);
+        }
+        let said = self.rpm(&["--eval", &format!("%{{lua:print(rpm.vercmp(\"{one}\", \"{other}\"))}}")], &[])?;
+        Ok(said.trim().parse().unwrap_or(0))
     }
 
     /// Newest versions: what is missing is installed, what is old is upgraded.
