@@ -94,11 +94,6 @@ impl<'a> Probe<'a> {
         self.attributes.bytes(path).map(<[u8]>::to_vec).map_err(|error| reason(&error))
     }
 
-    /// A whole file of any bytes whose absence says something by itself.
-    pub fn quiet_bytes(&mut self, path: &str) -> Option<&[u8]> {
-        self.attributes.bytes(path).ok()
-    }
-
     /// Names in a folder, sorted; a failure is noted.
     pub fn list(&mut self, key: &str, path: &str) -> Option<Vec<String>> {
         match self.host.list(path) {

@@ -38,7 +38,6 @@ pub use crc::crc32;
 pub use files::{Kind, Stat};
 pub use gzip::{gunzip, gzip};
 pub use install::{discard, install};
-#[cfg(test)]
 pub use pieces::Pieces;
 pub use recording::Seen;
 pub use stop::{Stop, StopReason};
