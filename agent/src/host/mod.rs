@@ -19,6 +19,7 @@ mod install;
 pub mod job;
 pub mod log;
 pub mod paths;
+pub mod patience;
 mod planned;
 pub mod query;
 mod recording;
