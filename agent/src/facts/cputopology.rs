@@ -49,7 +49,8 @@ struct Core {
     first: u32,
 }
 
-/// Reads the topology of the online CPUs; `None` when some CPU has none (no sysfs, or a captured part of it).
+/// Reads the topology of the online CPUs; `None` when some CPU has none (no sysfs, a captured part of it, or a CPU that was
+/// taken away meanwhile).
 pub fn read(probe: &mut Probe<'_>, online: &CpuSet) -> Option<Topology> {
     let mut reader =
         Reader { online, package_list: 0, core_list: 0, dies: true, packages: Vec::new(), cores: Vec::new() };
@@ -57,7 +58,7 @@ pub fn read(probe: &mut Probe<'_>, online: &CpuSet) -> Option<Topology> {
     for cpu in online.iter() {
         let folder = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
         let package = reader.package(probe, &folder, cpu)?;
-        let core = reader.core(probe, &folder, cpu, package);
+        let core = reader.core(probe, &folder, cpu, package)?;
         raw.push(Raw { cpu, package, core });
     }
     if raw.is_empty() {
@@ -114,7 +115,7 @@ impl Reader<'_> {
         Some(position(&mut self.packages, Package { cpus, id }))
     }
 
-    fn core(&mut self, probe: &mut Probe<'_>, folder: &str, cpu: u32, package: usize) -> usize {
+    fn core(&mut self, probe: &mut Probe<'_>, folder: &str, cpu: u32, package: usize) -> Option<usize> {
         let id = id(probe, folder, "core_id");
         let known = self.cores.iter().rev().find(|core| core.siblings.as_ref().is_some_and(|set| set.contains(cpu)));
         let (siblings, die) = match known {
@@ -125,16 +126,19 @@ impl Reader<'_> {
             }
         };
         let nameless = siblings.is_none() && id.is_none();
+        if nameless && self.cores.iter().any(|core| core.siblings.is_some()) {
+            return None;
+        }
         let first = if nameless { cpu } else { 0 };
         let core = Core { siblings, package, die, id, first };
         // The newest are the likeliest, and a machine has thousands.
-        match self.cores.iter().rposition(|other| *other == core) {
+        Some(match self.cores.iter().rposition(|other| *other == core) {
             Some(index) => index,
             None => {
                 self.cores.push(core);
                 self.cores.len() - 1
             }
-        }
+        })
     }
 
     /// A kernel without dies has none for any CPU: ask once.
