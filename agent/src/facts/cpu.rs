@@ -81,6 +81,8 @@ fn place(
         Some(topology) => {
             cpu.packages = Some(topology.packages);
             cpu.cores = Some(topology.cores);
+            cpu.dies = topology.dies;
+            cpu.clusters = topology.clusters;
             cpu.topology = topology.threads;
         }
         None => {

@@ -29,6 +29,7 @@ const COLLECTORS: &[Collector] = &[
     Collector { name: "dns", group: MINIMUM, add: |host, _, facts| network::resolver(host, facts) },
     Collector { name: "env", group: MINIMUM, add: |_, wanted, facts| user::environment(wanted, facts) },
     Collector { name: "user", group: MINIMUM, add: |host, _, facts| user::account(host, facts) },
+    Collector { name: "caps", group: MINIMUM, add: |host, _, facts| user::capabilities(host, facts) },
     Collector {
         name: "local",
         group: MINIMUM,
@@ -56,7 +57,7 @@ const COLLECTORS: &[Collector] = &[
 const PATIENT: [&str; 3] = ["local", "luthier", "mounts"];
 
 /// Subsets that are accepted and tell nothing: their programs are not run.
-const FOREIGN: [&str; 4] = ["facter", "ohai", "python", "caps"];
+const FOREIGN: [&str; 3] = ["facter", "ohai", "python"];
 
 /// What to tell.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +118,7 @@ fn within_patience(host: &Host, wanted: &Wanted<'_>, chosen: impl Fn(&Collector)
 
 /// Reads what the classic facts read of the machine itself: nothing of its users, keys or environment.
 pub fn read_all(host: &Host) {
-    const OF_PEOPLE: [&str; 6] = ["env", "user", "local", "ssh_pub_keys", "dns", "luthier"];
+    const OF_PEOPLE: [&str; 7] = ["env", "user", "caps", "local", "ssh_pub_keys", "dns", "luthier"];
     let environment = std::collections::BTreeMap::new();
     let wanted = Wanted { subset: &[], fact_path: "", environment: &environment };
     within_patience(host, &wanted, |collector| !OF_PEOPLE.contains(&collector.name));
