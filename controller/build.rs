@@ -152,7 +152,9 @@ fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
         let cut =
             CUT.iter().flat_map(|(name, other)| ["-C".to_owned(), format!("link-arg=-Wl,--defsym={name}={other}")]);
         let cutting: Vec<String> = folding.iter().cloned().chain(cut).collect();
-        let parting = [cutting.as_slice(), &script("glibc.ld")].concat();
+        // The agent's own walk over the stack comes before the unwinder's, see `agent/src/host/foreign.rs`.
+        let traceless = ["--cfg", "luthier_traceless", "-C", "link-arg=-Wl,-z,muldefs"].map(str::to_owned);
+        let parting = [cutting.as_slice(), &script("glibc.ld"), &traceless].concat();
         let choosing = [parting.as_slice(), &script("glibc-x86_64.ld")].concat();
         let most = if libc == "gnu" { [choosing, parting, cutting].to_vec() } else { Vec::new() };
         for flags in most.into_iter().chain([folding]) {

@@ -93,7 +93,7 @@ fn a_capture_tells_what_the_machine_tells() {
     luthier.call(["capture", "h1", "-d", &at("packed"), "--archive"]).exits(0);
     // What is there stays.
     luthier.call(["capture", "h1", "-d", &at("plain")]).exits(2).says("exists");
-    let only = "cpu,numa,pci,slots,firmware,virt,thp,ksm";
+    let only = "cpu,numa,pci,slots,firmware,virt,thp,ksm,net";
     let live = luthier.call(["facts", "h1", "--only", only]).exits(0).json();
     for root in [at("plain/h1"), at("packed/h1.tar.zst")] {
         let replayed = luthier.call(["facts", "--root", &root, "--only", only]).exits(0).json();
@@ -110,6 +110,15 @@ fn a_capture_tells_what_the_machine_tells() {
             assert_eq!(expected, found, "{key} of {root}");
         }
         assert_eq!(live["facts"]["cpu"]["topology"], replayed["facts"]["cpu"]["topology"]);
+        // What drivers answer comes from no file, and is in the capture all the same.
+        let drivers = |facts: &Value| -> Vec<Value> {
+            let interfaces = facts["facts"]["net"]["interfaces"].as_array().expect("a list of interfaces");
+            let row = |one: &Value| serde_json::json!([one["name"], one["channels"], one["rings"], one["offloads"]]);
+            interfaces.iter().map(row).collect()
+        };
+        assert_eq!(drivers(&live), drivers(&replayed));
+        let loopback = drivers(&replayed).into_iter().find(|row| row[0] == "lo").expect("every machine has it");
+        assert!(loopback[3]["tso"].is_boolean(), "{loopback}");
     }
     let text = luthier.call(["topo", "--root", &at("plain/h1")]).exits(0).stdout.clone();
     assert!(text.contains("Package 0") && text.lines().all(|line| line.chars().count() <= 100), "{text}");

@@ -1,6 +1,7 @@
 //! `cpu`: processors, topology, caches. The kernel's account: `Documentation/admin-guide/cputopology.rst`.
 
 use super::cpuset::CpuSet;
+use super::cputopology::Topology;
 use super::probe::{Probe, numbers};
 use super::{FactError, FactSource, cpuinfo, cputopology, numa};
 use crate::host::Host;
@@ -36,23 +37,36 @@ fn read(probe: &mut Probe<'_>) -> luthier_protocol::facts::Cpu {
     let mut cpu = luthier_protocol::facts::Cpu::default();
     from_cpuinfo(probe, &mut cpu);
     from_folder(probe, &mut cpu);
-    let Some(online) = online else {
+    let Some(mut online) = online else {
         probe.note("cpu.online", &format!("{CPUS}/online"), "no CPU is listed there, as a folder, or in /proc/cpuinfo");
         return cpu;
     };
     let present = probe.quiet(&format!("{CPUS}/present")).and_then(CpuSet::from_list).filter(|set| !set.is_empty());
+    let mut topology = cputopology::read(probe, &online);
+    if topology.is_none()
+        && let Some(now) = self::online(probe, &folders)
+        && now != online
+    {
+        // A CPU was taken away while we read.
+        topology = cputopology::read(probe, &now);
+        online = now;
+    }
     cpu.offline = Some(present.unwrap_or(folders).without(&online).to_vec());
     cpu.threads = Some(online.len());
     cpu.online = Some(online.to_vec());
-    place(probe, &mut cpu, &online);
+    place(probe, &mut cpu, &online, topology);
     cpu.smt = smt(probe, cpu.threads, cpu.cores);
     cpu.kinds = kinds(probe, &online);
     cpu
 }
 
 /// Topology, caches, nodes.
-fn place(probe: &mut Probe<'_>, cpu: &mut luthier_protocol::facts::Cpu, online: &CpuSet) {
-    let mut topology = cputopology::read(probe, online);
+fn place(
+    probe: &mut Probe<'_>,
+    cpu: &mut luthier_protocol::facts::Cpu,
+    online: &CpuSet,
+    mut topology: Option<Topology>,
+) {
     if topology.is_none() {
         let places = cpuinfo::places(probe.quiet_file(CPUINFO).unwrap_or_default());
         topology = Some(places)
@@ -67,6 +81,8 @@ fn place(probe: &mut Probe<'_>, cpu: &mut luthier_protocol::facts::Cpu, online: 
         Some(topology) => {
             cpu.packages = Some(topology.packages);
             cpu.cores = Some(topology.cores);
+            cpu.dies = topology.dies;
+            cpu.clusters = topology.clusters;
             cpu.topology = topology.threads;
         }
         None => {

@@ -23,6 +23,10 @@ pub struct Topology {
     pub packages: u32,
     /// Number of cores.
     pub cores: u32,
+    /// Number of dies; `None` where the kernel knows none.
+    pub dies: Option<u32>,
+    /// Number of clusters, likewise.
+    pub clusters: Option<u32>,
 }
 
 /// One online CPU before its groups are numbered.
@@ -44,20 +48,29 @@ struct Core {
     siblings: Option<CpuSet>,
     package: usize,
     die: Option<u32>,
+    cluster: Option<u32>,
     id: Option<u32>,
     /// Tells cores without siblings and number apart.
     first: u32,
 }
 
-/// Reads the topology of the online CPUs; `None` when some CPU has none (no sysfs, or a captured part of it).
+/// Reads the topology of the online CPUs; `None` when some CPU has none (no sysfs, a captured part of it, or a CPU that was
+/// taken away meanwhile).
 pub fn read(probe: &mut Probe<'_>, online: &CpuSet) -> Option<Topology> {
-    let mut reader =
-        Reader { online, package_list: 0, core_list: 0, dies: true, packages: Vec::new(), cores: Vec::new() };
+    let mut reader = Reader {
+        online,
+        package_list: 0,
+        core_list: 0,
+        dies: true,
+        clusters: true,
+        packages: Vec::new(),
+        cores: Vec::new(),
+    };
     let mut raw = Vec::new();
     for cpu in online.iter() {
         let folder = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
         let package = reader.package(probe, &folder, cpu)?;
-        let core = reader.core(probe, &folder, cpu, package);
+        let core = reader.core(probe, &folder, cpu, package)?;
         raw.push(Raw { cpu, package, core });
     }
     if raw.is_empty() {
@@ -73,7 +86,8 @@ pub fn from_places(places: &[(u32, u32, u32)]) -> Option<Topology> {
     let mut raw = Vec::new();
     for &(cpu, package, core) in places {
         let package = position(&mut packages, Package { cpus: None, id: Some(package) });
-        let core = position(&mut cores, Core { siblings: None, package, die: None, id: Some(core), first: 0 });
+        let core =
+            position(&mut cores, Core { siblings: None, package, die: None, cluster: None, id: Some(core), first: 0 });
         raw.push(Raw { cpu, package, core });
     }
     if raw.is_empty() { None } else { Some(number(&raw, &packages, &cores)) }
@@ -95,7 +109,9 @@ struct Reader<'a> {
     /// Which of the list files this kernel has: tried first for the next CPU.
     package_list: usize,
     core_list: usize,
+    /// Whether this kernel has such numbers at all.
     dies: bool,
+    clusters: bool,
     packages: Vec<Package>,
     cores: Vec<Core>,
 }
@@ -114,38 +130,39 @@ impl Reader<'_> {
         Some(position(&mut self.packages, Package { cpus, id }))
     }
 
-    fn core(&mut self, probe: &mut Probe<'_>, folder: &str, cpu: u32, package: usize) -> usize {
+    fn core(&mut self, probe: &mut Probe<'_>, folder: &str, cpu: u32, package: usize) -> Option<usize> {
         let id = id(probe, folder, "core_id");
         let known = self.cores.iter().rev().find(|core| core.siblings.as_ref().is_some_and(|set| set.contains(cpu)));
-        let (siblings, die) = match known {
-            Some(core) => (core.siblings.clone(), core.die),
+        let (siblings, die, cluster) = match known {
+            Some(core) => (core.siblings.clone(), core.die, core.cluster),
             None => {
                 let siblings = group(probe, folder, &CORE_LISTS, &mut self.core_list, self.online);
-                (siblings, self.die(probe, folder))
+                let die = known_id(probe, folder, "die_id", &mut self.dies);
+                (siblings, die, known_id(probe, folder, "cluster_id", &mut self.clusters))
             }
         };
         let nameless = siblings.is_none() && id.is_none();
+        if nameless && self.cores.iter().any(|core| core.siblings.is_some()) {
+            return None;
+        }
         let first = if nameless { cpu } else { 0 };
-        let core = Core { siblings, package, die, id, first };
+        let core = Core { siblings, package, die, cluster, id, first };
         // The newest are the likeliest, and a machine has thousands.
-        match self.cores.iter().rposition(|other| *other == core) {
+        Some(match self.cores.iter().rposition(|other| *other == core) {
             Some(index) => index,
             None => {
                 self.cores.push(core);
                 self.cores.len() - 1
             }
-        }
+        })
     }
+}
 
-    /// A kernel without dies has none for any CPU: ask once.
-    fn die(&mut self, probe: &mut Probe<'_>, folder: &str) -> Option<u32> {
-        if !self.dies {
-            return None;
-        }
-        let die = id(probe, folder, "die_id");
-        self.dies = die.is_some();
-        die
-    }
+/// A kernel that does not tell such a number of one CPU tells it of none: ask once.
+fn known_id(probe: &mut Probe<'_>, folder: &str, name: &str, told: &mut bool) -> Option<u32> {
+    let found = if *told { id(probe, folder, name) } else { None };
+    *told = found.is_some();
+    found
 }
 
 /// A number; -1 and 65535 mean that the kernel has none.
@@ -169,6 +186,19 @@ fn group(probe: &mut Probe<'_>, folder: &str, names: &[&str], likely: &mut usize
         }
     }
     None
+}
+
+/// How many different ones there are; `None` where one is unknown.
+fn distinct(pairs: impl Iterator<Item = Option<(usize, u32)>>) -> Option<u32> {
+    let mut found: Vec<(usize, u32)> = Vec::new();
+    for pair in pairs {
+        let pair = pair?;
+        // The newest are the likeliest.
+        if !found.iter().rev().any(|other| *other == pair) {
+            found.push(pair);
+        }
+    }
+    u32::try_from(found.len()).ok().filter(|count| *count > 0)
 }
 
 fn number(raw: &[Raw], packages: &[Package], cores: &[Core]) -> Topology {
@@ -202,6 +232,7 @@ fn number(raw: &[Raw], packages: &[Package], cores: &[Core]) -> Topology {
                 cpu: thread.cpu,
                 package: package_number(thread.package),
                 die: core.and_then(|core| core.die),
+                cluster: core.and_then(|core| core.cluster),
                 core: if cores_by_id { core.and_then(|core| core.id) } else { counted.get(thread.core).copied() },
                 node: None,
                 l3: None,
@@ -212,6 +243,8 @@ fn number(raw: &[Raw], packages: &[Package], cores: &[Core]) -> Topology {
         threads,
         packages: u32::try_from(packages.len()).unwrap_or(u32::MAX),
         cores: u32::try_from(cores.len()).unwrap_or(u32::MAX),
+        dies: distinct(cores.iter().map(|core| Some((core.package, core.die?)))),
+        clusters: distinct(cores.iter().map(|core| Some((core.package, core.cluster?)))),
     }
 }
 

@@ -37,6 +37,8 @@ mod vms;
 pub mod ansible;
 
 #[cfg(test)]
+mod rough;
+#[cfg(test)]
 mod tests;
 
 pub use gather::gather;

@@ -5,7 +5,7 @@ use super::{FactError, FactSource, ansible, pcitree};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
-use luthier_protocol::facts::Interface;
+use luthier_protocol::facts::{Channels, Interface, Rings};
 use std::collections::BTreeMap;
 
 const FOLDER: &str = "/sys/class/net";
@@ -30,7 +30,14 @@ impl FactSource for Net {
         let interfaces = names.map(|names| {
             let named = names.into_iter().filter(|name| name != "bonding_masters");
             let addresses = ansible::ipv4_by_interface(host);
-            named.map(|name| interface(&mut probe, name, &addresses)).collect()
+            let wide = ansible::ipv6_by_interface(host);
+            named
+                .map(|name| {
+                    let own = wide.iter().filter(|(interface, _)| *interface == name);
+                    let ipv6 = own.map(|(_, address)| address.clone()).collect();
+                    Interface { ipv6, ..interface(&mut probe, name, &addresses) }
+                })
+                .collect()
         });
         luthier_protocol::facts::Net { interfaces }.value()
     }
@@ -67,11 +74,60 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
         pci: pci(probe, &folder),
         ipv4: addresses.get(&name).cloned().unwrap_or_default(),
         arp_filter: arp_filter(probe, &name),
+        ipv6: Vec::new(),
+        channels: channels(probe.host, &name),
+        rings: rings(probe.host, &name),
+        offloads: offloads(probe.host, &name),
         tx_queue_length: probe.quiet_number(&format!("{folder}/tx_queue_len")),
         rx_queues,
         tx_queues,
         name,
     }
+}
+
+/// `ETHTOOL_GCHANNELS`: most receiving, sending, other and combined ones, then how many there are of each.
+fn channels(host: &Host, name: &str) -> Option<Channels> {
+    match host.ethtool(name, 0x3c)?.as_slice() {
+        [rx_max, tx_max, _, combined_max, rx, tx, _, combined, ..] => Some(Channels {
+            combined: *combined,
+            combined_max: *combined_max,
+            rx: *rx,
+            rx_max: *rx_max,
+            tx: *tx,
+            tx_max: *tx_max,
+        }),
+        _ => None,
+    }
+}
+
+/// `ETHTOOL_GRINGPARAM`: most for receiving (plain, small and large frames) and sending, then what is set.
+fn rings(host: &Host, name: &str) -> Option<Rings> {
+    match host.ethtool(name, 0x10)?.as_slice() {
+        [rx_max, _, _, tx_max, rx, _, _, tx, ..] => Some(Rings { rx: *rx, rx_max: *rx_max, tx: *tx, tx_max: *tx_max }),
+        _ => None,
+    }
+}
+
+/// The commands that ask for one offload each, and the bit of the answer that counts.
+const OFFLOADS: [(&str, u32, u32); 7] = [
+    ("gro", 0x2b, 1),
+    ("gso", 0x23, 1),
+    // ETHTOOL_GFLAGS, ETH_FLAG_LRO.
+    ("lro", 0x25, 1 << 15),
+    ("rx_checksum", 0x14, 1),
+    ("scatter_gather", 0x18, 1),
+    ("tso", 0x1e, 1),
+    ("tx_checksum", 0x16, 1),
+];
+
+fn offloads(host: &Host, name: &str) -> Option<BTreeMap<String, bool>> {
+    let mut found = BTreeMap::new();
+    for (offload, command, bit) in OFFLOADS {
+        if let Some(answer) = host.ethtool(name, command) {
+            found.insert(offload.to_owned(), answer.first().is_some_and(|word| word & bit != 0));
+        }
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 /// The PCI device that an interface's path leads through.

@@ -22,7 +22,7 @@ const DOUBTFUL: &[(&str, &str, &str)] = &[
     ("hwloc-fakeheteronuma", "numa[].distances", "lstopo drops nodes 4 and 5 and their columns"),
 ];
 
-fn corpus() -> Option<PathBuf> {
+pub(super) fn corpus() -> Option<PathBuf> {
     let data = std::env::var_os("LUTHIER_TESTDATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let corpus = data.join("corpus");

@@ -6,9 +6,10 @@ use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::Kvm;
+use std::collections::BTreeMap;
 
 const KVM_MODULES: [&str; 3] = ["kvm", "kvm_amd", "kvm_intel"];
-const MODULES: [&str; 5] = ["macvtap", "tun", "vfio_pci", "vhost_net", "vhost_vsock"];
+const MODULES: [&str; 7] = ["macvtap", "tun", "vfio_iommu_type1", "vfio_pci", "vhost", "vhost_net", "vhost_vsock"];
 const SOCKETS: [&str; 2] = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
 
 /// The source of `virt`.
@@ -51,7 +52,14 @@ impl FactSource for Virt {
                 .collect()
         };
         let libvirt_sockets = there(&SOCKETS, "");
-        let modules = there(&MODULES, "/sys/module/");
+        let modules: Vec<String> = there(&MODULES, "/sys/module/");
+        let mut module_parameters = BTreeMap::new();
+        for name in &modules {
+            let parameters = probe.folder(&format!("/sys/module/{name}/parameters"));
+            if !parameters.is_empty() {
+                module_parameters.insert(name.clone(), parameters);
+            }
+        }
         let virt = luthier_protocol::facts::Virt {
             is_guest,
             hypervisor,
@@ -61,6 +69,8 @@ impl FactSource for Virt {
             kvm,
             libvirt_sockets,
             modules,
+            module_parameters,
+            iommus: host.list("/sys/class/iommu").unwrap_or_default(),
         };
         virt.value()
     }

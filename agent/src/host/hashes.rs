@@ -10,8 +10,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 /// A digest's algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// MD5.
     Md5,

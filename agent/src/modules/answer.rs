@@ -1,21 +1,10 @@
 //! Return values and errors that several modules share.
 
-use super::typed::Params;
-use super::{ModuleError, Request};
+use super::ModuleError;
 use crate::host::paths::join;
 use crate::host::{Host, Kind, Wish};
 use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 use std::io;
-
-/// The parameters as the module's own type, a struct that derives `Deserialize`.
-pub(super) fn typed<'a, T: Deserialize<'a>>(request: &Request<'a>) -> Result<T, ModuleError> {
-    T::deserialize(Params(request.params)).map_err(not_understood)
-}
-
-fn not_understood(error: serde_json::Error) -> ModuleError {
-    ModuleError::new(format!("cannot understand the parameters: {error}"))
-}
 
 /// Turns an input or output error into a module's, naming what was tried on which path.
 pub(super) fn failed_to<'a>(verb: &'a str, path: &'a str) -> impl Fn(io::Error) -> ModuleError + 'a {

@@ -3,11 +3,12 @@
 //! The content comes with the task (a file of the controller, or the `content` parameter), or from the host itself with
 //! `remote_src`. Large content is only offered by its hash and fetched when it differs from what is there.
 
-use super::answer::{failed_to, typed, with_path_info};
+use super::answer::{failed_to, with_path_info};
 use super::declare::{
     ATTRIBUTES, BACKUP, GROUP, MODE, OWNER, SELEVEL, SEROLE, SETYPE, SEUSER, Spec, UNSAFE_WRITES, VALIDATE, param,
     returned, texts,
 };
+use super::given::plain;
 use super::ownership::{Asked, Attributes};
 use super::put::{Put, put};
 use super::{Module, ModuleError, Request, RunOutput, Wanted, copy_tree};
@@ -17,7 +18,6 @@ use luthier_protocol::change::Meta;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::task::Content;
 use luthier_protocol::{Map, Value};
-use serde::Deserialize;
 use std::borrow::Cow;
 
 const PARAMS: &[ParamSpec] = &[
@@ -79,60 +79,21 @@ static SPEC: ModuleSpec = Spec {
 /// The module.
 pub struct Copy;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "some parameters are the controller's business, but are known here")]
-pub(super) struct Params {
-    pub(super) src: Option<String>,
-    content: Option<Value>,
-    pub(super) dest: String,
-    #[serde(default)]
-    pub(super) backup: bool,
-    #[serde(default = "yes")]
-    force: bool,
-    #[serde(default)]
-    remote_src: bool,
-    #[serde(default)]
-    follow: bool,
-    #[serde(default = "yes")]
-    pub(super) local_follow: bool,
-    directory_mode: Option<Value>,
-    checksum: Option<String>,
-    decrypt: Option<bool>,
-    mode: Option<Value>,
-    owner: Option<String>,
-    group: Option<String>,
-    attributes: Option<String>,
-    seuser: Option<String>,
-    serole: Option<String>,
-    setype: Option<String>,
-    selevel: Option<String>,
-    unsafe_writes: Option<bool>,
-    validate: Option<String>,
-    #[serde(rename = "_original_basename")]
-    original_basename: Option<String>,
-}
-
-fn yes() -> bool {
-    true
-}
-
 impl Module for Copy {
     fn spec(&self) -> &'static ModuleSpec {
         &SPEC
     }
 
     fn changes(&self, host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
-        let params: Params = typed(request)?;
-        if params.remote_src {
-            return from_host(host, &params);
+        if request.flag("remote_src") {
+            return from_host(host, request);
         }
-        let own = params.content.as_ref().map(|content| Content::Inline(text(content).into_bytes()));
+        // A `content` parameter, for requests that carry no content of their own.
+        let own = request.value("content").map(|content| Content::Inline(plain(content).into_bytes()));
         let content = request.content.or(own.as_ref());
         let content = content.ok_or_else(|| ModuleError::new("src (or content) is required"))?;
-        let source_name = params.src.as_deref().map(base_name);
-        let name = params.original_basename.as_deref().or(source_name);
-        one_file(host, &params, content, name, None, None)
+        let name = request.text("_original_basename").or_else(|| request.text("src").map(base_name));
+        one_file(host, request, content, name, None, None)
     }
 
     fn report(&self, host: &Host, _: &Request<'_>, wanted: &Wanted, _: &[RunOutput]) -> Result<Map, ModuleError> {
@@ -140,8 +101,8 @@ impl Module for Copy {
     }
 }
 
-fn from_host(host: &Host, params: &Params) -> Result<Wanted, ModuleError> {
-    let src = params.src.as_deref().ok_or_else(|| ModuleError::new("src is required with remote_src"))?;
+fn from_host(host: &Host, request: &Request<'_>) -> Result<Wanted, ModuleError> {
+    let src = request.text("src").ok_or_else(|| ModuleError::new("src is required with remote_src"))?;
     let src = host.absolute(src);
     let stat = host.stat(&src).map_err(failed_to("look at", &src))?;
     let stat = stat.ok_or_else(|| ModuleError::new(format!("Source {src} not found")))?;
@@ -149,13 +110,13 @@ fn from_host(host: &Host, params: &Params) -> Result<Wanted, ModuleError> {
         return Err(ModuleError::new(format!("Source {src} not readable")));
     }
     let mut wanted = match stat.kind {
-        Kind::Directory => copy_tree::changes(host, params, &src, &attributes(host, params, None)?)?,
+        Kind::Directory => copy_tree::changes(host, request, &src, &attributes(host, request, None)?)?,
         Kind::File => {
             let content = Content::Inline(host.read(&src).map_err(failed_to("read", &src))?);
             // A present file takes over the source's mode and becomes ours, as when it is moved there.
             let who = host.who();
             let present = Meta { mode: stat.mode, uid: who.uid, gid: who.gid, times: None };
-            one_file(host, params, &content, Some(base_name(&src)), Some(stat.mode), Some(present))?
+            one_file(host, request, &content, Some(base_name(&src)), Some(stat.mode), Some(present))?
         }
         _ => return Err(ModuleError::new(format!("Cannot copy invalid source '{src}': not a file"))),
     };
@@ -165,49 +126,36 @@ fn from_host(host: &Host, params: &Params) -> Result<Wanted, ModuleError> {
 
 fn one_file(
     host: &Host,
-    params: &Params,
+    request: &Request<'_>,
     content: &Content,
     name: Option<&str>,
     source_mode: Option<u32>,
     present: Option<Meta>,
 ) -> Result<Wanted, ModuleError> {
-    let attributes = attributes(host, params, source_mode)?;
-    let directory_mode = Asked { mode: params.directory_mode.as_ref(), ..Asked::default() };
+    let attributes = attributes(host, request, source_mode)?;
+    let directory_mode = Asked { mode: request.value("directory_mode"), ..Asked::default() };
     let directories = attributes.with_mode_of(&Attributes::of(host, directory_mode)?);
     put(
         host,
         &Put {
-            dest: host.absolute(&params.dest),
+            dest: host.absolute(request.needed("dest")?),
             name,
             content,
             attributes: &attributes,
             directories: &directories,
             present,
-            force: params.force,
-            backup: params.backup,
-            follow: params.follow,
-            validate: params.validate.as_deref(),
-            checksum: params.checksum.as_deref(),
+            force: request.unless_denied("force"),
+            backup: request.flag("backup"),
+            follow: request.flag("follow"),
+            validate: request.text("validate"),
+            checksum: request.text("checksum"),
         },
     )
 }
 
-fn attributes(host: &Host, params: &Params, source_mode: Option<u32>) -> Result<Attributes, ModuleError> {
+fn attributes(host: &Host, request: &Request<'_>, source_mode: Option<u32>) -> Result<Attributes, ModuleError> {
     let preserved = source_mode.map(Value::from);
-    let preserve = params.mode.as_ref().and_then(Value::as_str) == Some("preserve");
-    let mode = if preserve { preserved.as_ref() } else { params.mode.as_ref() };
-    let selinux = [&params.seuser, &params.serole, &params.setype, &params.selevel];
-    let asked = Asked {
-        mode,
-        owner: params.owner.as_deref(),
-        group: params.group.as_deref(),
-        attributes: params.attributes.as_deref(),
-        selinux: selinux.iter().any(|part| part.is_some()),
-    };
-    Attributes::of(host, asked)
-}
-
-/// A `content` parameter as text, for requests that carry no content of their own.
-fn text(content: &Value) -> String {
-    content.as_str().map_or_else(|| content.to_string(), str::to_owned)
+    let given = request.value("mode");
+    let preserve = given.and_then(Value::as_str) == Some("preserve");
+    request.attributes_with(host, if preserve { preserved.as_ref() } else { given })
 }

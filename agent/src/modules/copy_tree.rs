@@ -1,10 +1,9 @@
 //! `copy` of a directory that is on the host already.
 
 use super::answer::failed_to;
-use super::copy::Params;
 use super::ownership::Attributes;
 use super::placement::{self, Birth, NewContent, change, entries};
-use super::{ModuleError, Wanted};
+use super::{ModuleError, Request, Wanted};
 use crate::host::paths::{base_name, join};
 use crate::host::{Host, Kind, Stat};
 use luthier_protocol::Map;
@@ -16,17 +15,28 @@ const DEEPEST: usize = 100;
 /// The changes that make the destination hold everything the source holds. Nothing is removed there.
 ///
 /// As with Ansible, `owner` and `group` apply to all of the copy and `mode` to its top only; the rest keeps the source's.
-pub(super) fn changes(host: &Host, params: &Params, src: &str, attributes: &Attributes) -> Result<Wanted, ModuleError> {
-    let dest = host.absolute(&params.dest);
-    let into = params.src.as_deref().is_some_and(|src| src.ends_with('/'));
+pub(super) fn changes(
+    host: &Host,
+    request: &Request<'_>,
+    src: &str,
+    attributes: &Attributes,
+) -> Result<Wanted, ModuleError> {
+    let given = request.needed("dest")?;
+    let dest = host.absolute(given);
+    let into = request.text("src").is_some_and(|src| src.ends_with('/'));
     let top = if into { dest.trim_end_matches('/').to_owned() } else { join(&dest, base_name(src)) };
     let mut changes =
         placement::missing_directories(host, crate::host::paths::parent(&top), &attributes.without_mode())?;
-    let tree = Tree { host, params, attributes: attributes.without_mode() };
+    let tree = Tree {
+        host,
+        follow: request.unless_denied("local_follow"),
+        backup: request.flag("backup"),
+        attributes: attributes.without_mode(),
+    };
     tree.directory(src.trim_end_matches('/'), &top, &mut changes, 0)?;
     top_attributes(host, &dest, &top, attributes, &mut changes)?;
     let mut result = Map::new();
-    result.insert("dest".to_owned(), params.dest.as_str().into());
+    result.insert("dest".to_owned(), given.into());
     Ok(Wanted { changes, result: super::answer::with_path_info(host, result, "dest"), ..Wanted::default() })
 }
 
@@ -53,7 +63,8 @@ fn top_attributes(
 
 struct Tree<'a> {
     host: &'a Host,
-    params: &'a Params,
+    follow: bool,
+    backup: bool,
     attributes: Attributes,
 }
 
@@ -98,7 +109,7 @@ impl Tree<'_> {
     }
 
     fn source(&self, path: &str) -> Result<Option<Stat>, ModuleError> {
-        let stat = if self.params.local_follow { self.host.stat(path) } else { self.host.lstat(path) };
+        let stat = if self.follow { self.host.stat(path) } else { self.host.lstat(path) };
         stat.map_err(failed_to("look at", path))
     }
 
@@ -124,7 +135,7 @@ impl Tree<'_> {
             fresh,
             present: kept,
             attributes: &self.attributes,
-            backup: self.params.backup,
+            backup: self.backup,
             converges: true,
         };
         changes.extend(placement::replace(self.host, new)?.0);

@@ -51,8 +51,13 @@ impl<'a> Request<'a> {
 
     /// Wanted mode and owner: the parameters that every module about files takes.
     pub(super) fn attributes(&self, host: &Host) -> Result<Attributes, ModuleError> {
+        self.attributes_with(host, self.value("mode"))
+    }
+
+    /// The same with another mode than the one that is given.
+    pub(super) fn attributes_with(&self, host: &Host, mode: Option<&Value>) -> Result<Attributes, ModuleError> {
         let asked = Asked {
-            mode: self.value("mode"),
+            mode,
             owner: self.text("owner"),
             group: self.text("group"),
             attributes: self.text("attributes"),

@@ -70,7 +70,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tool;
-mod typed;
 mod user;
 mod user_change;
 mod wait_for;

@@ -3,7 +3,7 @@
 //! `ansible_facts.luthier`.
 //!
 //! Not told, because an interpreter or a program would have to say it: `ansible_python*`, `ansible_lvm`, `facter`, `ohai`.
-//! Executable files of the local facts' folder are not run.
+//! Executable files of the local facts' folder are run, as by Ansible; no other program is.
 
 use super::{Module, ModuleError, Request, Wanted};
 use crate::facts::ansible::{self, BadSubset};
@@ -55,12 +55,17 @@ static PARAMS: [ParamSpec; 5] = [
         Some("[]"),
         "Only facts whose name, with or without `ansible_`, matches one of these shell patterns.",
     ),
-    param("gather_timeout", ParamKind::Int, Some("10"), "Taken for compatibility: nothing that is read here can hang."),
+    param(
+        "gather_timeout",
+        ParamKind::Int,
+        Some("10"),
+        "Taken for compatibility: every group of facts has 5 seconds, a program of local facts two minutes.",
+    ),
     param(
         "fact_path",
         ParamKind::Path,
         Some(FACT_PATH),
-        "Folder of local facts: `*.fact` files in JSON or INI. Executable ones are not run.",
+        "Folder of local facts: `*.fact` files in JSON or INI; executable ones are run and print either.",
     ),
     param("parallel", ParamKind::Bool, None, "Taken for compatibility with `gather_facts`."),
 ];

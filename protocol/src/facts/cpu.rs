@@ -9,6 +9,13 @@ shape! {
         /// Packages (sockets) with an online CPU.
         ["", "distinct `topology/package_cpus_list` (older: `core_siblings`) of online CPUs"]
         packages: Option<u32>,
+        /// Dies with an online CPU; `null` on kernels that know no dies.
+        ["", "distinct (`package`, `topology/die_id`) of online CPUs"]
+        dies: Option<u32>,
+        /// Clusters (groups of cores that share something nearer than the die) with an online CPU; `null` where the kernel
+        /// knows none.
+        ["", "distinct (`package`, `topology/cluster_id`) of online CPUs"]
+        clusters: Option<u32>,
         /// Cores with an online CPU.
         ["", "distinct (`topology/core_cpus_list`, `core_id`) of online CPUs"]
         cores: Option<u32>,
@@ -77,6 +84,9 @@ shape! {
         /// Die within the package; `null` on kernels that know no dies.
         ["", "`topology/die_id`"]
         die: Option<u32>,
+        /// Cluster within the package; `null` where the kernel knows none.
+        ["", "`topology/cluster_id`"]
+        cluster: Option<u32>,
         /// Core within the die. The kernel's number, or a count from 0 where the kernel repeats one for different cores.
         ["", "`topology/core_id`"]
         core: Option<u32>,

@@ -1,6 +1,7 @@
 //! `block` and `net`.
 
 use super::shape::shape;
+use std::collections::BTreeMap;
 
 shape! {
     /// Block devices.
@@ -58,7 +59,7 @@ shape! {
         ["address", "its path below `/sys/devices`"]
         pci: Option<String>,
         /// NUMA node; `null` when unknown.
-        ["", "`numa_node` of the nearest device above that has one"]
+        ["", "`numa_node` of the nearest device above that has one, else that of all its parts or ways"]
         numa_node: Option<u32>,
         /// Name of a device-mapper device (`mpatha`); `null` for others.
         ["", "`dm/name`"]
@@ -72,6 +73,12 @@ shape! {
         /// Queues of its driver.
         ["", "`mq/*`"]
         queues: Option<u32>,
+        /// The ways to it, of a multipath map or of an NVMe namespace with several controllers; else empty.
+        ["", "see `block.devices[].paths[]`"]
+        paths: Vec<DiskPath>,
+        /// How an NVMe subsystem spreads requests over its ways: `numa`, `round-robin`, `queue-depth`; `null` for others.
+        ["", "`/sys/class/nvme-subsystem/S/iopolicy`"]
+        io_policy: Option<String>,
     }
 
     /// Network interfaces.
@@ -122,6 +129,9 @@ shape! {
         /// IPv4 addresses with the length of their network (`192.0.2.7/24`).
         ["list of texts", "`/proc/net/fib_trie`, `/proc/net/route`"]
         ipv4: Vec<String>,
+        /// IPv6 addresses with the length of their network (`2001:db8::7/64`).
+        ["list of texts", "`/proc/net/if_inet6`"]
+        ipv6: Vec<String>,
         /// Answers of ARP only through the interface an address is reached by: 0 or 1, the stricter of the interface's own
         /// and the common setting.
         ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_filter`"]
@@ -135,5 +145,69 @@ shape! {
         /// Transmit queues.
         ["", "`queues/tx-*`"]
         tx_queues: Option<u32>,
+        /// Channels, each a queue with an interrupt of its own; `null` where the driver does not tell.
+        ["", "see `net.interfaces[].channels`"]
+        channels: Option<Channels>,
+        /// Rings of packets between driver and card; `null` where the driver does not tell.
+        ["", "see `net.interfaces[].rings`"]
+        rings: Option<Rings>,
+        /// What the card or the stack below the protocols does by itself, whether it is switched on: `gro`, `gso`, `lro`,
+        /// `rx_checksum`, `scatter_gather`, `tso`, `tx_checksum`; `null` where the driver does not tell.
+        ["yes or no by name", "`SIOCETHTOOL`; a captured machine: `/.luthier/ethtool/NAME/*`"]
+        offloads: Option<BTreeMap<String, bool>>,
+    }
+
+    /// Channels of a network interface.
+    pub struct Channels {
+        /// Channels that receive and send.
+        ["", "`SIOCETHTOOL`, `ETHTOOL_GCHANNELS`; a captured machine: `/.luthier/ethtool/NAME/3c`"]
+        combined: u32,
+        /// Most of them.
+        ["", "the same"]
+        combined_max: u32,
+        /// Channels that only receive.
+        ["", "the same"]
+        rx: u32,
+        /// Most of them.
+        ["", "the same"]
+        rx_max: u32,
+        /// Channels that only send.
+        ["", "the same"]
+        tx: u32,
+        /// Most of them.
+        ["", "the same"]
+        tx_max: u32,
+    }
+
+    /// Rings of a network interface.
+    pub struct Rings {
+        /// Packets that may wait to be received.
+        ["packets", "`SIOCETHTOOL`, `ETHTOOL_GRINGPARAM`; a captured machine: `/.luthier/ethtool/NAME/10`"]
+        rx: u32,
+        /// Most of them.
+        ["packets", "the same"]
+        rx_max: u32,
+        /// Packets that may wait to be sent.
+        ["packets", "the same"]
+        tx: u32,
+        /// Most of them.
+        ["packets", "the same"]
+        tx_max: u32,
+    }
+
+    /// One way to a disk that is reached on several.
+    pub struct DiskPath {
+        /// Kernel name of the disk on this way (`sda`), or of the NVMe controller (`nvme0`).
+        ["", "`slaves`; `/sys/class/nvme-subsystem/S/nvmeN`"]
+        name: String,
+        /// State by the kernel's word (`running`, `offline`; `live`, `connecting`).
+        ["", "`/sys/block/NAME/device/state`; `/sys/class/nvme/NAME/state`"]
+        state: Option<String>,
+        /// Address: host, channel, target and unit of a SCSI disk; transport address of an NVMe controller.
+        ["", "link `/sys/block/NAME/device`; `/sys/class/nvme/NAME/address`"]
+        address: Option<String>,
+        /// NUMA node; `null` when unknown.
+        ["", "as for a device; `/sys/class/nvme/NAME/numa_node`"]
+        numa_node: Option<u32>,
     }
 }

@@ -215,6 +215,9 @@ shape! {
         /// Size; 0 for an empty socket, `null` when the firmware does not know it.
         ["MiB", "SMBIOS type 17"]
         size_mib: Option<u64>,
+        /// Memory mapped to it; `null` where the table tells no such thing of single devices.
+        ["KiB", "SMBIOS type 20"]
+        mapped_kib: Option<u64>,
         /// Technology (`DDR4`).
         ["", "SMBIOS type 17"]
         r#type: Option<String>,

@@ -16,7 +16,7 @@ mod value;
 mod vms;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
-pub use devices::{Block, BlockDevice, Interface, Net};
+pub use devices::{Block, BlockDevice, Channels, DiskPath, Interface, Net, Rings};
 pub use firmware::{
     Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard,
     Population, Processor, System,

@@ -1,11 +1,12 @@
 //! The reference page `docs/facts.md`, made from the shapes.
 
 use super::{
-    Bios, Block, BlockDevice, Board, BoardPart, Cache, Chassis, Cpu, CpuKind, Daemon, EntryPoint, Firmware,
-    FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel, Kvm, Link,
-    Locality, Memory, MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os, Pci,
-    PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock, Row,
-    Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
+    Bios, Block, BlockDevice, Board, BoardPart, Cache, Channels, Chassis, Cpu, CpuKind, Daemon, DiskPath, EntryPoint,
+    Firmware, FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel,
+    Kvm, Link, Locality, Memory, MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os,
+    Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock,
+    Rings, Row, Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode,
+    VmThread,
 };
 use std::fmt::Write;
 
@@ -56,8 +57,11 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("firmware.entry_point", EntryPoint::ROWS),
     ("block", Block::ROWS),
     ("block.devices[]", BlockDevice::ROWS),
+    ("block.devices[].paths[]", DiskPath::ROWS),
     ("net", Net::ROWS),
     ("net.interfaces[]", Interface::ROWS),
+    ("net.interfaces[].channels", Channels::ROWS),
+    ("net.interfaces[].rings", Rings::ROWS),
     ("virt", Virt::ROWS),
     ("virt.kvm[]", Kvm::ROWS),
     ("time", Time::ROWS),

@@ -71,9 +71,16 @@ shape! {
         /// Sockets of libvirt's daemons that are there.
         ["list of paths", "`/run/libvirt/{libvirt-sock,virtqemud-sock}`"]
         libvirt_sockets: Vec<String>,
-        /// Loaded modules that VMs use, of `vhost_net`, `vhost_vsock`, `tun`, `macvtap`, `vfio_pci`.
+        /// Loaded modules that VMs use, of `macvtap`, `tun`, `vfio_iommu_type1`, `vfio_pci`, `vhost`, `vhost_net`,
+        /// `vhost_vsock`.
         ["list of names", "`/sys/module`"]
         modules: Vec<String>,
+        /// Their parameters as the kernel writes them, by module; modules without any are left out.
+        ["text by name by module", "`/sys/module/MODULE/parameters/*`"]
+        module_parameters: BTreeMap<String, BTreeMap<String, String>>,
+        /// IOMMUs that the kernel drives (`dmar0`, `ivhd0`, `smmu3.0x2b400000`); empty without one.
+        ["list of names", "`/sys/class/iommu`"]
+        iommus: Vec<String>,
     }
 
     /// A loaded KVM module.

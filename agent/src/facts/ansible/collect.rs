@@ -3,6 +3,7 @@
 use super::{clock, devices, hardware, local, mounts, network, platform, security, user, virtualization};
 use crate::facts::gather;
 use crate::host::Host;
+use crate::host::patience::{PATIENCE, answers};
 use luthier_protocol::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -28,6 +29,7 @@ const COLLECTORS: &[Collector] = &[
     Collector { name: "dns", group: MINIMUM, add: |host, _, facts| network::resolver(host, facts) },
     Collector { name: "env", group: MINIMUM, add: |_, wanted, facts| user::environment(wanted, facts) },
     Collector { name: "user", group: MINIMUM, add: |host, _, facts| user::account(host, facts) },
+    Collector { name: "caps", group: MINIMUM, add: |host, _, facts| user::capabilities(host, facts) },
     Collector {
         name: "local",
         group: MINIMUM,
@@ -51,8 +53,11 @@ const COLLECTORS: &[Collector] = &[
     Collector { name: "luthier", group: "all", add: |host, _, facts| own(host, facts) },
 ];
 
+/// Collectors of many parts, each of which has a deadline of its own.
+const PATIENT: [&str; 3] = ["local", "luthier", "mounts"];
+
 /// Subsets that are accepted and tell nothing: their programs are not run.
-const FOREIGN: [&str; 4] = ["facter", "ohai", "python", "caps"];
+const FOREIGN: [&str; 3] = ["facter", "ohai", "python"];
 
 /// What to tell.
 #[derive(Debug, Clone, Copy)]
@@ -78,10 +83,7 @@ pub struct BadSubset {
 /// The facts under their classic names, with the prefix `ansible_`.
 pub fn collect(host: &Host, wanted: &Wanted<'_>) -> Result<Map, BadSubset> {
     let names = selected(wanted.subset)?;
-    let mut plain = Map::new();
-    for collector in COLLECTORS.iter().filter(|collector| names.contains(collector.name)) {
-        (collector.add)(host, wanted, &mut plain);
-    }
+    let plain = within_patience(host, wanted, |collector| names.contains(collector.name));
     let mut facts: Map =
         plain.into_iter().map(|(name, value)| (format!("ansible_{}", name.replace('-', "_")), value)).collect();
     facts.insert("gather_subset".to_owned(), Value::from(wanted.subset.to_vec()));
@@ -89,15 +91,37 @@ pub fn collect(host: &Host, wanted: &Wanted<'_>) -> Result<Map, BadSubset> {
     Ok(facts)
 }
 
+/// What the chosen collectors add, in their order. One that does not answer in time adds nothing.
+fn within_patience(host: &Host, wanted: &Wanted<'_>, chosen: impl Fn(&Collector) -> bool) -> Map {
+    let chosen: Vec<&'static Collector> = COLLECTORS.iter().filter(|collector| chosen(collector)).collect();
+    let asked = chosen.clone();
+    let owner = host.clone();
+    let (subset, fact_path) = (wanted.subset.to_vec(), wanted.fact_path.to_owned());
+    let environment = wanted.environment.clone();
+    let answers = answers(chosen.len(), PATIENCE, move |index| {
+        let mut facts = Map::new();
+        let wanted = Wanted { subset: &subset, fact_path: &fact_path, environment: &environment };
+        if let Some(collector) = asked.get(index).filter(|collector| !PATIENT.contains(&collector.name)) {
+            (collector.add)(&owner, &wanted, &mut facts);
+        }
+        facts
+    });
+    let mut facts = Map::new();
+    for (collector, mut answer) in chosen.into_iter().zip(answers) {
+        if PATIENT.contains(&collector.name) {
+            (collector.add)(host, wanted, answer.get_or_insert_default());
+        }
+        facts.extend(answer.unwrap_or_default());
+    }
+    facts
+}
+
 /// Reads what the classic facts read of the machine itself: nothing of its users, keys or environment.
 pub fn read_all(host: &Host) {
-    const OF_PEOPLE: [&str; 6] = ["env", "user", "local", "ssh_pub_keys", "dns", "luthier"];
+    const OF_PEOPLE: [&str; 7] = ["env", "user", "caps", "local", "ssh_pub_keys", "dns", "luthier"];
     let environment = std::collections::BTreeMap::new();
     let wanted = Wanted { subset: &[], fact_path: "", environment: &environment };
-    let mut facts = Map::new();
-    for collector in COLLECTORS.iter().filter(|collector| !OF_PEOPLE.contains(&collector.name)) {
-        (collector.add)(host, &wanted, &mut facts);
-    }
+    within_patience(host, &wanted, |collector| !OF_PEOPLE.contains(&collector.name));
 }
 
 /// The collectors that a list of subsets means. What is left out wins over what is asked for, save that a collector asked

@@ -1,4 +1,5 @@
-//! The classic `ansible_*` facts: what Ansible's `setup` would tell on the same host, read without running any program.
+//! The classic `ansible_*` facts: what Ansible's `setup` would tell on the same host, read without running any program but the
+//! operator's own below `facts.d`.
 //!
 //! Left out, because only a program or an interpreter could tell them: `python*`, `lvm`, `facter`, `ohai`.
 
@@ -18,4 +19,4 @@ mod virtualization;
 mod tests;
 
 pub use collect::{BadSubset, Wanted, collect, read_all};
-pub use network::ipv4_by_interface;
+pub use network::{ipv4_by_interface, ipv6_by_interface};

@@ -1,21 +1,17 @@
-//! `mounts`: mounted devices and network shares. Sizes are asked of local file systems only: a network share or a FUSE
-//! program that hangs would hang us with it.
+//! `mounts`: mounted devices and network shares. Each is asked for its size with a deadline of its own: a network share whose
+//! server is gone, or a FUSE program that hangs, would hang us with it.
 
+use crate::host::patience::{PATIENCE, answers};
 use crate::host::{FileSystemSize, Host};
 use luthier_protocol::{Map, Value};
 use serde_json::json;
-
-/// File systems on a local block device, whose size is safe to ask.
-const LOCAL: [&str; 14] = [
-    "bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jfs", "squashfs", "vfat", "xfs",
-    "zfs",
-];
 
 /// `mounts`.
 pub fn mounts(host: &Host, facts: &mut Map) {
     let text = host.read_text("/proc/mounts").unwrap_or_default();
     let uuids = uuids(host);
-    let mut mounts = Vec::new();
+    let mut mounts: Vec<Map> = Vec::new();
+    let mut paths = Vec::new();
     for line in text.lines() {
         let fields: Vec<String> = line.split(' ').map(unescape).collect();
         let [device, mount, kind, options, dump, pass] = fields.as_slice() else { continue };
@@ -24,7 +20,8 @@ pub fn mounts(host: &Host, facts: &mut Map) {
             continue;
         }
         let uuid = device.rsplit('/').next().and_then(|name| uuids.iter().find(|(device, _)| device == name));
-        let mut row = json!({
+        paths.push(mount.clone());
+        let row = json!({
             "mount": mount,
             "device": device,
             "fstype": kind,
@@ -33,15 +30,19 @@ pub fn mounts(host: &Host, facts: &mut Map) {
             "passno": pass.parse::<u32>().unwrap_or(0),
             "uuid": uuid.map_or("N/A", |(_, uuid)| uuid.as_str()),
         });
-        if !share
-            && LOCAL.contains(&kind.as_str())
-            && let Some(size) = host.file_system_size(mount)
-            && let Some(row) = row.as_object_mut()
-        {
-            row.extend(sizes(size));
-        }
-        mounts.push(row);
+        mounts.extend(row.as_object().cloned());
     }
+    let asked = host.clone();
+    let found = answers(paths.len(), PATIENCE, move |index| asked.file_system_size(paths.get(index)?));
+    for (row, size) in mounts.iter_mut().zip(found) {
+        match size {
+            Some(size) => row.extend(size.map(sizes).unwrap_or_default()),
+            None => {
+                row.extend([("note".to_owned(), Value::from("Timed out while attempting to get mount information"))])
+            }
+        }
+    }
+    let mounts: Vec<Value> = mounts.into_iter().map(Value::Object).collect();
     facts.insert("mounts".to_owned(), Value::from(mounts));
 }
 

@@ -39,6 +39,7 @@ pub fn interfaces(host: &Host, facts: &mut Map) {
     let by_interface = assign(&addresses, &routes);
     let addresses6 = addresses6(&text("/proc/net/if_inet6"));
 
+    let mut all6: Vec<String> = Vec::new();
     let names: Vec<String> =
         host.list(FOLDER).unwrap_or_default().into_iter().filter(|name| name != "bonding_masters").collect();
     for name in &names {
@@ -51,7 +52,13 @@ pub fn interfaces(host: &Host, facts: &mut Map) {
         if !others.is_empty() {
             interface.insert("ipv4_secondaries".to_owned(), Value::from(others));
         }
-        let v6: Vec<Value> = addresses6.iter().filter(|row| row.interface == *name).map(ipv6).collect();
+        // The widest scope first, as the kernel keeps them.
+        let own = ["global", "unknown", "site", "link", "host"]
+            .iter()
+            .flat_map(|scope| addresses6.iter().filter(move |row| row.interface == *name && row.scope == *scope));
+        let own: Vec<&Address6> = own.collect();
+        all6.extend(own.iter().filter(|row| !row.address.is_loopback()).map(|row| row.address.to_string()));
+        let v6: Vec<Value> = own.into_iter().map(ipv6).collect();
         if !v6.is_empty() {
             interface.insert("ipv6".to_owned(), Value::from(v6));
         }
@@ -59,8 +66,6 @@ pub fn interfaces(host: &Host, facts: &mut Map) {
     }
     let all4: Vec<String> =
         addresses.iter().filter(|address| !address.is_loopback()).map(ToString::to_string).collect();
-    let all6: Vec<String> =
-        addresses6.iter().filter(|row| !row.address.is_loopback()).map(|row| row.address.to_string()).collect();
     facts.insert("interfaces".to_owned(), json!(names));
     facts.insert("all_ipv4_addresses".to_owned(), json!(all4));
     facts.insert("all_ipv6_addresses".to_owned(), json!(all6));
@@ -75,6 +80,12 @@ pub fn ipv4_by_interface(host: &Host) -> BTreeMap<String, Vec<String>> {
     let assigned = assign(&local_addresses(&text("/proc/net/fib_trie")), &routes);
     let write = |(address, mask): &(Ipv4Addr, Ipv4Addr)| format!("{address}/{}", mask.to_bits().count_ones());
     assigned.into_iter().map(|(name, rows)| (name, rows.iter().map(write).collect())).collect()
+}
+
+/// IPv6 addresses of each interface with the length of their network.
+pub fn ipv6_by_interface(host: &Host) -> Vec<(String, String)> {
+    let text = host.read_text("/proc/net/if_inet6").unwrap_or_default();
+    addresses6(&text).into_iter().map(|row| (row.interface, format!("{}/{}", row.address, row.prefix))).collect()
 }
 
 /// What `/sys/class/net` says of an interface.

@@ -143,3 +143,16 @@ fn mounts_and_virtualization() {
     assert_eq!(facts["ansible_virtualization_tech_guest"], json!(["lxc", "container", "kvm"]));
     assert_eq!(facts["ansible_virtualization_tech_host"], json!(["kvm"]));
 }
+
+#[test]
+fn capabilities_are_named_when_some_are_missing() {
+    let last = ("/proc/sys/kernel/cap_last_cap", "40\n");
+    let root = machine(&[("/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n"), last]);
+    assert_eq!(
+        (&root["ansible_system_capabilities_enforced"], &root["ansible_system_capabilities"]),
+        (&json!(false), &json!([]))
+    );
+    let few = machine(&[("/proc/self/status", "CapEff:\t0000000000000401\n"), last]);
+    assert_eq!(few["ansible_system_capabilities_enforced"], true);
+    assert_eq!(few["ansible_system_capabilities"], json!(["cap_chown", "cap_net_bind_service"]));
+}

@@ -1,12 +1,13 @@
-//! Types 16, 17 and 19: groups of memory sockets, the sockets, and what is mapped to them.
+//! Types 16, 17, 19 and 20: groups of memory sockets, the sockets, and what is mapped to them.
 
 use super::{Structure, names, sockets};
 use luthier_protocol::facts::{MemoryArray, MemoryDevice, Population, Processor};
 
 /// Every type 16, with what type 19 maps to it.
 pub fn arrays(table: &[Structure<'_>]) -> Vec<MemoryArray> {
+    let mapped = mapped(table, 19);
     let arrays = table.iter().filter(|one| one.kind == 16);
-    arrays.map(|array| MemoryArray { mapped_kib: mapped(table, array.handle), ..group(array) }).collect()
+    arrays.map(|array| MemoryArray { mapped_kib: total(&mapped, array.handle), ..group(array) }).collect()
 }
 
 fn group(array: &Structure<'_>) -> MemoryArray {
@@ -26,14 +27,23 @@ fn group(array: &Structure<'_>) -> MemoryArray {
     }
 }
 
-/// KiB mapped to a group; `None` where no type 19 names it.
-fn mapped(table: &[Structure<'_>], handle: u16) -> Option<u64> {
-    let rows = table.iter().filter(|one| one.kind == 19 && one.word(0x0C) == Some(handle));
-    let sizes = rows.filter_map(|row| match (row.double(0x04)?, row.double(0x08)?) {
-        (u32::MAX, _) | (_, u32::MAX) => Some(row.quad(0x17)?.checked_sub(row.quad(0x0F)?)?.checked_add(1)? / 1024),
-        (start, end) => u64::from(end).checked_sub(u64::from(start))?.checked_add(1),
-    });
-    sizes.reduce(u64::saturating_add)
+/// What is mapped, in KiB, by the handle it is mapped to: a group (type 19) or a single device (type 20).
+fn mapped(table: &[Structure<'_>], kind: u8) -> Vec<(u16, u64)> {
+    // Where addresses of 64 bits begin: a device's structure says more before them.
+    let wide = if kind == 19 { 0x0F } else { 0x13 };
+    let row = |row: &Structure<'_>| {
+        let kib = match (row.double(0x04)?, row.double(0x08)?) {
+            (u32::MAX, _) | (_, u32::MAX) => row.quad(wide + 8)?.checked_sub(row.quad(wide)?)?.checked_add(1)? / 1024,
+            (start, end) => u64::from(end).checked_sub(u64::from(start))?.checked_add(1)?,
+        };
+        (kib > 0).then_some((row.word(0x0C)?, kib))
+    };
+    table.iter().filter(|one| one.kind == kind).filter_map(row).collect()
+}
+
+/// All that is mapped to one handle; `None` where nothing names it.
+fn total(mapped: &[(u16, u64)], handle: u16) -> Option<u64> {
+    mapped.iter().filter(|(to, _)| *to == handle).map(|(_, kib)| *kib).reduce(u64::saturating_add)
 }
 
 /// Every type 17.
@@ -47,11 +57,13 @@ pub fn devices(table: &[Structure<'_>], vendor: Option<&str>, processors: &[Proc
     let arrays: Vec<&Structure<'_>> = table.iter().filter(|one| one.kind == 16).collect();
     // One group of main memory for each processor: then the group tells the processor.
     let main: Vec<u16> = arrays.iter().filter(|one| one.byte(0x05) == Some(3)).map(|one| one.handle).collect();
+    let mapped = mapped(table, 20);
     let names = by_locator.into_iter().zip(by_bank);
     for ((row, device), (locator, bank)) in rows.iter_mut().zip(devices).zip(names) {
         let handle = device.word(0x04);
         let array = arrays.iter().position(|one| Some(one.handle) == handle);
         let grouped = main.iter().position(|one| Some(*one) == handle).filter(|_| main.len() == processors.len());
+        row.mapped_kib = total(&mapped, device.handle);
         row.array = array.and_then(|index| u32::try_from(index).ok());
         row.socket = locator.or(bank).or_else(|| grouped.and_then(|index| u32::try_from(index).ok()));
         row.channel = row.locator.as_deref().and_then(channel).or_else(|| row.bank.as_deref().and_then(channel));
@@ -81,6 +93,7 @@ fn socket(device: &Structure<'_>) -> MemoryDevice {
         array: None,
         socket: None,
         channel: None,
+        mapped_kib: None,
         size_mib,
         r#type: device.byte(0x12).filter(|_| filled).and_then(names::memory).map(str::to_owned),
         form: device.byte(0x0E).and_then(names::memory_form).map(str::to_owned),

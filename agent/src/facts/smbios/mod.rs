@@ -6,6 +6,8 @@ mod entry;
 mod hide;
 mod memory;
 mod names;
+#[cfg(test)]
+mod oracle;
 mod processor;
 mod slot;
 mod sockets;

@@ -5,6 +5,9 @@ use super::Entry;
 /// The structure that ends a table.
 const END: u8 = 127;
 
+/// More structures than there are handles make no sense.
+const MOST: usize = 65_536;
+
 /// One structure. Every reader checks the formatted area's length: old firmware writes shorter ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Structure<'a> {
@@ -23,6 +26,9 @@ pub fn structures(table: &[u8], entry: Entry) -> (Vec<Structure<'_>>, bool) {
     let mut found = Vec::new();
     let mut rest = table;
     while entry.count.is_none_or(|count| found.len() < usize::from(count)) {
+        if found.len() == MOST {
+            return (found, false);
+        }
         if rest.len() < 4 && entry.count.is_none() {
             // Tables without an end marker exist; what is there is whole.
             return (found, rest.is_empty());
@@ -145,6 +151,8 @@ mod tests {
         let two = b"\x01\x04\x01\x00\0\0\x02\x04\x02\x00\0\0";
         let counted = Entry { count: Some(1), ..WHOLE };
         assert!(matches!(structures(two, counted), (found, true) if found.len() == 1));
+        let endless = b"\x01\x04\x01\x00\0\0".repeat(MOST + 1);
+        assert!(matches!(structures(&endless, WHOLE), (found, false) if found.len() == MOST));
         let short = Entry { length: 6, ..WHOLE };
         assert!(matches!(structures(two, short), (found, true) if found.len() == 1));
     }
