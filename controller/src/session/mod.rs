@@ -41,7 +41,7 @@ mod target;
 mod tunnel;
 mod wire;
 
-pub use captured::facts_under;
+pub use captured::CaptureReader;
 pub use content::ContentSource;
 pub use embedded::{Agent, Agents, agents};
 pub use error::{KeyPrint, Recorded, SessionError, Unreachable, escaped};
