@@ -2,6 +2,7 @@
 
 pub mod cli;
 
+pub mod compare;
 pub mod draw;
 pub mod history;
 pub mod output;

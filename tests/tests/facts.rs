@@ -129,3 +129,76 @@ fn a_capture_tells_what_the_machine_tells() {
     luthier.call(["topo", "--each", "--format", "svg", "-d", &at("drawn")]).exits(0);
     assert!(std::fs::read_to_string(at("drawn/h2.svg")).expect("a drawing").contains("Package 0"));
 }
+
+/// A captured machine so many times, in a folder of its own, and a way to write into the copies.
+fn fleet_of(machine: &str, number: usize) -> Option<(tempfile::TempDir, Luthier)> {
+    let corpus = testdata("corpus")?;
+    if missing(&["tar", "zstd"]) {
+        return None;
+    }
+    let folder = tempfile::TempDir::new().expect("a folder");
+    for index in 1..=number {
+        let place = folder.path().join(format!("fleet/kvm{index:02}"));
+        std::fs::create_dir_all(&place).expect("a folder for the machine");
+        let archive = corpus.join(format!("snapshots/{machine}.tar.zst"));
+        let unpack = format!("zstd -dc '{}' | tar -C '{}' -xf -", archive.display(), place.display());
+        assert!(Command::new("/bin/sh").args(["-c", &unpack]).status().expect("sh runs").success());
+    }
+    let luthier = Luthier::new(&folder.path().join("home")).folder(folder.path());
+    Some((folder, luthier))
+}
+
+#[test]
+fn outliers_of_captured_machines_are_named() {
+    let Some((folder, luthier)) = fleet_of("cnto-master", 4) else { return };
+    let write = |file: &str, text: &str| {
+        let path = folder.path().join("fleet").join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a captured file");
+    };
+    let same = luthier.call(["facts", "--outliers", "--root", "fleet"]).exits(0).stdout.clone();
+    assert!(same.starts_with("PowerEdge R750: 4 hosts") && same.ends_with("all alike\n"), "{same}");
+    // One machine more that is alone of its model, free memory and boot disks that are everybody's own.
+    let nvme = "sys/devices/pci0000:b0/0000:b0:03.0/0000:b2:00.0";
+    for host in ["kvm01", "kvm02", "kvm03", "kvm04"] {
+        let width = if host == "kvm03" { "2" } else { "4" };
+        write(&format!("{host}/{nvme}/current_link_width"), width);
+        write(&format!("{host}/{nvme}/max_link_width"), "4");
+        write(&format!("{host}/{nvme}/current_link_speed"), "16.0 GT/s PCIe");
+        write(&format!("{host}/{nvme}/max_link_speed"), "16.0 GT/s PCIe");
+        write(&format!("{host}/proc/cmdline"), &format!("root=UUID={host} isolcpus=2-9"));
+        write(&format!("{host}/proc/uptime"), &format!("{} 1", host.len()));
+    }
+    write("kvm02/sys/class/dmi/id/bios_version", "1.2.1\n");
+    std::fs::remove_file(folder.path().join("fleet/kvm04/sys/class/dmi/id/bios_version")).expect("it was there");
+    write("lonely/sys/class/dmi/id/product_name", "ProLiant\n");
+    let text = luthier.call(["facts", "--outliers", "--root", "fleet"]).exits(0).stdout.clone();
+    for sentence in [
+        "lanes (port 0000:b0:03.0): 1 of 4 hosts: 2 where the rest have 4: kvm03",
+        "BIOS version: 2 different values on 4 hosts, none the rule",
+        "1 of 4 hosts: kvm04: BIOS version",
+        "compared with nobody:\n  lonely: ProLiant",
+    ] {
+        assert!(text.contains(sentence), "{sentence}\n{text}");
+    }
+    assert_eq!(text.matches(" where ").count(), 1, "{text}");
+    let json = luthier.call(["facts", "--outliers", "--root", "fleet", "-o", "json", "--only", "pci"]).exits(0).json();
+    let traits = json["groups"][0]["traits"].as_array().expect("a list");
+    assert_eq!((traits.len(), &traits[0]["trait"]), (1, &"lanes".into()), "{json}");
+    assert_eq!(traits[0]["deviants"], serde_json::json!([{"value": "2", "hosts": ["kvm03"]}]));
+    let table = luthier.call(["facts", "--outliers", "--root", "fleet", "--format", "table"]).exits(0).stdout.clone();
+    assert!(table.lines().any(|line| line.starts_with("kvm03 ") && line.contains("lanes")), "{table}");
+    luthier.call(["facts", "--root", "fleet", "--format", "text"]).exits(5).says("--outliers");
+    // The plain views take the same folders.
+    let lines = luthier
+        .call(["facts", "--root", "fleet/kvm01", "--root", "fleet/kvm02", "--only", "os"])
+        .exits(0)
+        .stdout
+        .clone();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    let table = luthier.call(["facts", "--root", "fleet", "--format", "table"]).exits(0).stdout.clone();
+    assert!(table.contains("Xeon Gold 6330  2s 56c 112t 2n  251G") && table.lines().count() == 6, "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
+    let broken = luthier.call(["facts", "--root", "fleet", "--root", "nowhere"]);
+    broken.exits(5).says("nowhere");
+}

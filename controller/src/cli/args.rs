@@ -108,31 +108,44 @@ impl ExecArgs {
   luthier facts -i hosts.ini                      all hosts, one JSON object each
   luthier facts -i hosts.ini kvm7 --only numa,cpu --format yaml
   luthier facts -i hosts.ini --format table       a line a host
-  luthier facts --root captures/r740              a captured machine, without SSH")]
+  luthier facts -i hosts.ini --outliers -b        who differs from the others of its model, and in what
+  luthier facts -i hosts.ini --outliers kvm --only pci,firmware --format table | grep lanes
+  luthier facts --root captures/r740              a captured machine, without SSH
+  luthier facts --outliers --root captures        all machines captured in a folder, compared
+
+--outliers compares hosts of one model (vendor and product, else processor and number of sockets). What more than half of
+them have is the norm; who has something else is named. What cannot be read is not taken for a value: without -b the
+firmware's tables of most hosts stay unknown. What differs from day to day or names one machine (free memory, addresses,
+serial numbers, boot devices) is not compared.")]
 pub struct FactsArgs {
     /// Which hosts [default: all]
     #[arg(value_name = "PATTERN")]
     pub pattern: Option<String>,
-    /// Only these keys, separated by commas
+    /// Only these keys, separated by commas; with --outliers those that tell the model are read all the same
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Form of what is printed
-    #[arg(long, value_enum, default_value_t = FactsFormat::Json)]
-    pub format: FactsFormat,
-    /// Read a captured machine (a folder or a .tar.zst) instead of hosts
+    /// Tell what differs between hosts of one model, and who is out of line
+    #[arg(long)]
+    pub outliers: bool,
+    /// Form of what is printed [default: json; text with --outliers]
+    #[arg(long, value_enum)]
+    pub format: Option<FactsFormat>,
+    /// Read a captured machine (a folder or a .tar.zst), or a folder of them, instead of hosts; may be given several times
     #[arg(long, value_name = "CAPTURE", conflicts_with = "pattern")]
-    pub root: Option<PathBuf>,
+    pub root: Vec<PathBuf>,
 }
 
 /// Values of `facts --format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FactsFormat {
-    /// One object a line and host
+    /// One object a line and host; with --outliers one object
     Json,
-    /// One document a host
+    /// One document a host; with --outliers one document
     Yaml,
-    /// One line a host
+    /// One line a host; with --outliers one line a host and trait
     Table,
+    /// Sentences (only with --outliers)
+    Text,
 }
 
 /// Options of `capture`.
@@ -181,9 +194,9 @@ pub struct TopoArgs {
     /// Write a file for each drawing into this folder
     #[arg(short = 'd', long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
-    /// Read a captured machine (a folder or a .tar.zst) instead of hosts
+    /// Read a captured machine (a folder or a .tar.zst), or a folder of them, instead of hosts; may be given several times
     #[arg(long, value_name = "CAPTURE", conflicts_with = "pattern")]
-    pub root: Option<PathBuf>,
+    pub root: Vec<PathBuf>,
 }
 
 /// Values of `topo --format`.

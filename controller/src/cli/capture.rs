@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn capture(args: CaptureArgs, globals: &Globals) -> Result<ExitCode, CliError> {
     let wish = Wish::Capture { keep_identity: args.keep_identity };
-    let subject = Subject { pattern: Some(&args.pattern), root: None, wish };
+    let subject = Subject { pattern: Some(&args.pattern), roots: &[], wish };
     let mut failed = false;
     let code = inspect(subject, globals, &mut |host, told| {
         if let Err(error) = write(&args, host, told, globals) {

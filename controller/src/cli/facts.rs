@@ -1,85 +1,54 @@
-//! `luthier facts`: inspect hosts over SSH, or a captured machine in a folder.
+//! `luthier facts`: inspect hosts over SSH, or captured machines in folders; compare them with each other.
 
 use super::args::{FactsArgs, FactsFormat};
-use super::inspect::{Subject, Wish, inspect};
+use super::facts_table::FactsTable;
+use super::inspect::{Subject, Wish, escaped, inspect};
 use super::{CliError, ExitCode, Globals};
+use crate::compare::Gathering;
 use crate::output;
 use crate::yaml::Value;
-use luthier_protocol::Map;
 
 pub(super) fn facts(args: FactsArgs, globals: &Globals) -> Result<ExitCode, CliError> {
-    let subject =
-        Subject { pattern: args.pattern.as_deref(), root: args.root.as_deref(), wish: Wish::Facts(&args.only) };
-    let mut table = FactsTable::new(args.format);
-    let code = inspect(subject, globals, &mut |host, facts| table.add(globals, host, facts))?;
-    table.finish(globals);
+    if args.outliers {
+        return outliers(&args, globals);
+    }
+    if args.format == Some(FactsFormat::Text) {
+        return Err(CliError::usage("text is a form of --outliers").hint("--format table tells a line a host"));
+    }
+    let format = args.format.unwrap_or(FactsFormat::Json);
+    let mut table = FactsTable::default();
+    // A line has no room for more than this.
+    let only = if format == FactsFormat::Table && args.only.is_empty() { FactsTable::wanted() } else { args.only };
+    let subject = Subject { pattern: args.pattern.as_deref(), roots: &args.root, wish: Wish::Facts(&only) };
+    let code = inspect(subject, globals, &mut |host, facts| {
+        let object = || serde_json::json!({"host": host, "facts": facts});
+        match format {
+            FactsFormat::Json => globals.screen.data(&format!("{}\n", object())),
+            FactsFormat::Yaml => {
+                globals.screen.data(&format!("---\n{}", crate::template::yaml_text(&Value::from_json(&object()))));
+            }
+            FactsFormat::Table | FactsFormat::Text => table.add(&output::escape(host), &escaped(facts)),
+        }
+    })?;
+    if format == FactsFormat::Table {
+        globals.screen.data(&table.text());
+    }
     Ok(code)
 }
 
-/// Facts in the form asked for: objects as they come, a table at the end.
-struct FactsTable {
-    format: FactsFormat,
-    rows: Vec<[String; 8]>,
-}
-
-impl FactsTable {
-    fn new(format: FactsFormat) -> Self {
-        Self { format, rows: Vec::new() }
-    }
-
-    fn add(&mut self, globals: &Globals, host: &str, facts: &Map) {
-        let object = serde_json::json!({"host": host, "facts": facts});
-        match self.format {
-            FactsFormat::Json => globals.screen.data(&format!("{object}\n")),
-            FactsFormat::Yaml => {
-                globals.screen.data(&format!("---\n{}", crate::template::yaml_text(&Value::from_json(&object))))
-            }
-            FactsFormat::Table => self.rows.push(row(host, &object)),
-        }
-    }
-
-    fn finish(mut self, globals: &Globals) {
-        if matches!(self.format, FactsFormat::Table) {
-            self.rows.sort();
-            let head = ["HOST", "OS", "KERNEL", "MODEL", "CPUS", "NODES", "MEMORY", "HUGE PAGES"];
-            globals.screen.data(&output::table(head, &self.rows));
-        }
-    }
-}
-
-/// What fits into a line of a host's facts. What is not known is a dash.
-fn row(host: &str, object: &serde_json::Value) -> [String; 8] {
-    let text = |path: &str| match object.pointer(path) {
-        None | Some(serde_json::Value::Null) => "-".to_owned(),
-        Some(serde_json::Value::String(text)) => output::escape(text).into_owned(),
-        Some(other) => other.to_string(),
-    };
-    let cpus =
-        format!("{}p {}c {}t", text("/facts/cpu/packages"), text("/facts/cpu/cores"), text("/facts/cpu/threads"));
-    let nodes = object
-        .pointer("/facts/numa/nodes")
-        .and_then(|nodes| nodes.as_array())
-        .map_or("-".into(), |nodes| nodes.len().to_string());
-    let memory = object.pointer("/facts/memory/total_kib").and_then(serde_json::Value::as_u64);
-    let memory = memory.map_or("-".into(), |kib| format!("{:.1} GiB", kib as f64 / 1_048_576.0));
-    let pages =
-        object.pointer("/facts/hugepages/sizes").and_then(|sizes| sizes.as_array()).map_or("-".to_owned(), |sizes| {
-            let rows: Vec<String> = sizes
-                .iter()
-                .filter_map(|size| {
-                    Some(format!("{}x{}k", size.get("total")?.as_u64()?, size.get("size_kib")?.as_u64()?))
-                })
-                .collect();
-            if rows.is_empty() { "-".to_owned() } else { rows.join(" ") }
-        });
-    [
-        host.to_owned(),
-        text("/facts/os/name"),
-        text("/facts/kernel/release"),
-        text("/facts/cpu/model"),
-        cpus,
-        nodes,
-        memory,
-        pages,
-    ]
+/// What differs between hosts of one model.
+fn outliers(args: &FactsArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+    let mut gathering = Gathering::new(&args.only);
+    let wanted = gathering.wanted();
+    let subject = Subject { pattern: args.pattern.as_deref(), roots: &args.root, wish: Wish::Facts(&wanted) };
+    let code = inspect(subject, globals, &mut |host, facts| gathering.add(&output::escape(host), &escaped(facts)))?;
+    let comparison = gathering.finish();
+    let asked = if globals.format() == output::Format::Json { FactsFormat::Json } else { FactsFormat::Text };
+    globals.screen.data(&match args.format.unwrap_or(asked) {
+        FactsFormat::Json => format!("{}\n", comparison.report()),
+        FactsFormat::Yaml => crate::template::yaml_text(&Value::from_json(&comparison.report())),
+        FactsFormat::Table => output::table(["HOST", "TRAIT", "HAS", "NORM", "MODEL"], &comparison.rows()),
+        FactsFormat::Text => comparison.text(globals.options.verbose > 0),
+    });
+    Ok(code)
 }

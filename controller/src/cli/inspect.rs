@@ -1,5 +1,6 @@
 //! Facts of hosts or of a captured machine, handed over as they come: what `facts` prints and `topo` draws.
 
+use super::captures::captured;
 use super::fleet::{self, Fleet};
 use super::{CliError, ExitCode, Globals};
 use crate::event::{Event, Sink};
@@ -7,8 +8,8 @@ use crate::history::new_run_id;
 use crate::output::{self, Outputs, Progress};
 use crate::plan::Selection;
 use crate::rollout::{self, Options, Run, Visit};
-use luthier_protocol::Map;
-use std::path::Path;
+use luthier_protocol::{Map, Value};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -17,8 +18,8 @@ use tokio::task::JoinSet;
 pub(super) struct Subject<'a> {
     /// Which hosts; all where it is not given.
     pub pattern: Option<&'a str>,
-    /// A captured machine in a folder instead of hosts.
-    pub root: Option<&'a Path>,
+    /// Captured machines, in folders and archives, instead of hosts.
+    pub roots: &'a [PathBuf],
     /// What is asked of each.
     pub wish: Wish<'a>,
 }
@@ -41,11 +42,11 @@ pub(super) fn inspect(
     globals: &Globals,
     take: &mut dyn FnMut(&str, &Map),
 ) -> Result<ExitCode, CliError> {
-    if let Some(root) = subject.root {
+    if !subject.roots.is_empty() {
         let Wish::Facts(only) = subject.wish else {
             return Err(CliError::usage("a captured machine is not captured again"));
         };
-        return captured(root, only, globals, take);
+        return captured(subject.roots, only, globals, take);
     }
     let fleet = Fleet::load(globals, Path::new(""))?;
     let hosts = fleet.select(globals, subject.pattern.unwrap_or("all"))?;
@@ -116,23 +117,16 @@ async fn all(run: &Arc<Run>, hosts: Vec<String>, wish: Wish<'_>, take: &mut dyn 
     code
 }
 
-/// A captured machine: the embedded agent runs as a child on its folder, so the code is the same.
-fn captured(
-    root: &Path,
-    only: &[String],
-    globals: &Globals,
-    take: &mut dyn FnMut(&str, &Map),
-) -> Result<ExitCode, CliError> {
-    if !root.exists() {
-        return Err(CliError::usage(format!("{} is neither a folder nor an archive", root.display())));
+/// Facts with control characters made visible: texts of a host are not trusted with a terminal.
+pub(super) fn escaped(facts: &Map) -> Map {
+    facts.iter().map(|(key, value)| (key.clone(), escape(value))).collect()
+}
+
+fn escape(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::from(output::escape(text).into_owned()),
+        Value::Array(list) => list.iter().map(escape).collect(),
+        Value::Object(map) => Value::Object(escaped(map)),
+        other => other.clone(),
     }
-    let agents = crate::session::agents(globals.options.agent_dir.as_deref())
-        .map_err(|error| CliError::message(ExitCode::BadInput, error.to_string()))?;
-    let facts = crate::session::facts_under(&agents, root, only)
-        .map_err(|error| CliError::message(ExitCode::Failed, error.to_string()))?;
-    let full = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-    let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = name.strip_suffix(".tar.zst").unwrap_or(&name).to_owned();
-    take(&name, &facts);
-    Ok(ExitCode::Fine)
 }

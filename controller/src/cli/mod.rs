@@ -3,6 +3,7 @@
 mod agent_cmd;
 pub mod args;
 mod capture;
+mod captures;
 mod completions;
 mod data_format;
 mod error;
@@ -11,6 +12,7 @@ mod exec;
 mod exit_code;
 mod extra_vars;
 mod facts;
+mod facts_table;
 mod fleet;
 mod globals;
 mod includes;

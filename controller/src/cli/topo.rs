@@ -1,11 +1,10 @@
 //! `luthier topo`: draw machines, those of one build once.
 
 use super::args::{TopoArgs, TopoFormat};
-use super::inspect::{Subject, Wish, inspect};
+use super::inspect::{Subject, Wish, escaped, inspect};
 use super::{CliError, ExitCode, Globals};
 use crate::draw::{self, Group, Machine};
 use crate::output;
-use luthier_protocol::{Map, Value};
 use std::path::Path;
 
 /// Longest heading; the hosts of a large group are not all named.
@@ -13,7 +12,7 @@ const HEADING: usize = 70;
 
 pub(super) fn topo(args: TopoArgs, globals: &Globals) -> Result<ExitCode, CliError> {
     let only = Machine::FACTS.map(str::to_owned);
-    let subject = Subject { pattern: args.pattern.as_deref(), root: args.root.as_deref(), wish: Wish::Facts(&only) };
+    let subject = Subject { pattern: args.pattern.as_deref(), roots: &args.root, wish: Wish::Facts(&only) };
     let mut machines = Vec::new();
     let code = inspect(subject, globals, &mut |host, facts| {
         machines.push((output::escape(host).into_owned(), Machine::new(&escaped(facts))));
@@ -65,18 +64,4 @@ fn write_files(folder: &Path, format: TopoFormat, groups: &[Group], globals: &Gl
         globals.screen.talk(&format!("{}: {}\n", path.display(), group.heading(HEADING)));
     }
     Ok(())
-}
-
-/// Facts with control characters made visible: texts of a host are not trusted with a terminal.
-fn escaped(facts: &Map) -> Map {
-    facts.iter().map(|(key, value)| (key.clone(), escape(value))).collect()
-}
-
-fn escape(value: &Value) -> Value {
-    match value {
-        Value::String(text) => Value::from(output::escape(text).into_owned()),
-        Value::Array(list) => list.iter().map(escape).collect(),
-        Value::Object(map) => Value::Object(escaped(map)),
-        other => other.clone(),
-    }
 }

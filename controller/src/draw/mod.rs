@@ -10,7 +10,7 @@ mod machine;
 mod svg;
 mod text;
 mod tree;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

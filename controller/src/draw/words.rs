@@ -80,3 +80,16 @@ pub fn cut(text: &str, most: usize) -> String {
     short.push('…');
     short
 }
+
+/// Sizes of disks as their makers count: `3.84 TB`, `480 GB`.
+pub fn decimal(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB")];
+    for (unit, name) in UNITS {
+        if bytes >= unit {
+            let hundredths = (bytes.saturating_add(unit / 200) / (unit / 100)).max(100);
+            let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+            return format!("{} {name}", text.trim_end_matches('0').trim_end_matches('.'));
+        }
+    }
+    format!("{bytes} bytes")
+}

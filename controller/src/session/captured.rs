@@ -7,15 +7,33 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The facts of the machine captured in a folder or a `.tar.zst`. `only` names top-level keys; empty means all.
-pub fn facts_under(agents: &Agents, root: &Path, only: &[String]) -> Result<Map, SessionError> {
-    if root.is_dir() {
-        return facts_in(agents, root, only);
+/// Reads captured machines: the agent, written to a file once. A program that is still open for writing in some child cannot be
+/// started, so it is written before the first one is.
+pub struct CaptureReader {
+    program: Program,
+}
+
+impl CaptureReader {
+    /// Takes the agent of this machine's architecture.
+    pub fn new(agents: &Agents) -> Result<Self, SessionError> {
+        let arch = std::env::consts::ARCH;
+        let agent = agents.get(arch).ok_or_else(|| {
+            let known = agents.known();
+            SessionError::NotStarted(format!("there is no agent for this machine ({arch}); known are {known}"))
+        })?;
+        Ok(Self { program: Program::new(agent.raw()?)? })
     }
-    let unpacked = Unpacked(std::env::temp_dir().join(format!("luthier-capture-{}", super::bootstrap::nonce())));
-    super::replay::unpack(root, &unpacked.0)
-        .map_err(|error| SessionError::Input(format!("cannot unpack {}: {error}", root.display())))?;
-    facts_in(agents, &unpacked.0, only)
+
+    /// The facts of the machine captured in a folder or a `.tar.zst`. `only` names top-level keys; empty means all.
+    pub fn facts(&self, root: &Path, only: &[String]) -> Result<Map, SessionError> {
+        if root.is_dir() {
+            return facts_in(&self.program, root, only);
+        }
+        let unpacked = Unpacked(std::env::temp_dir().join(format!("luthier-capture-{}", super::bootstrap::nonce())));
+        super::replay::unpack(root, &unpacked.0)
+            .map_err(|error| SessionError::Input(format!("cannot unpack {}: {error}", root.display())))?;
+        facts_in(&self.program, &unpacked.0, only)
+    }
 }
 
 /// A folder of ours, gone when dropped.
@@ -28,12 +46,7 @@ impl Drop for Unpacked {
     }
 }
 
-fn facts_in(agents: &Agents, root: &Path, only: &[String]) -> Result<Map, SessionError> {
-    let arch = std::env::consts::ARCH;
-    let agent = agents.get(arch).ok_or_else(|| {
-        SessionError::NotStarted(format!("there is no agent for this machine ({arch}); known are {}", agents.known()))
-    })?;
-    let program = Program::new(agent.raw()?)?;
+fn facts_in(program: &Program, root: &Path, only: &[String]) -> Result<Map, SessionError> {
     let mut command = Command::new(&program.path);
     command.arg("facts").arg("--root").arg(root).stdin(Stdio::null());
     if !only.is_empty() {

@@ -42,7 +42,7 @@ mod tunnel;
 mod unsettled;
 mod wire;
 
-pub use captured::facts_under;
+pub use captured::CaptureReader;
 pub use content::ContentSource;
 pub use embedded::{Agent, Agents, agents};
 pub use error::{KeyPrint, Recorded, SessionError, Unreachable, escaped};
