@@ -12,6 +12,7 @@
 mod builder;
 mod daemon;
 mod keys;
+pub mod lab;
 pub mod libvirtd;
 pub mod luthier;
 mod processes;

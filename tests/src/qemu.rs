@@ -1,32 +1,52 @@
-//! Whole machines by QEMU without acceleration: Debian's cloud kernel, an initramfs of busybox and sshd, and hardware as
-//! described. For what a loopback `sshd` cannot show: real NUMA nodes, PCI locality, SMBIOS tables, kernel settings.
+//! Whole machines by QEMU without acceleration: Debian's cloud kernel and hardware as described, with sshd inside. For
+//! what a loopback `sshd` cannot show: real NUMA nodes, PCI locality, SMBIOS tables, kernel settings, reboots, systemd.
+//!
+//! A [`Machine`] is a description, plain data to copy and change. [`Machine::start`] boots it (some seconds), a [`Guest`]
+//! is reached by plain `ssh` ([`Guest::run`]) and by the program under test ([`Guest::luthier`]). [`crate::lab`] has
+//! machines with names, and boots several at once.
 
+mod board;
+mod debian;
+mod guest;
 mod image;
+mod initramfs;
+mod smbios;
+mod words;
 
-use crate::daemon::Daemon;
-use crate::keys;
-use crate::luthier::Luthier;
-use crate::processes::wait_for;
-use crate::skip::missing;
-use crate::sshd::free_port;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
+pub use board::{Board, Card, Dimm, HostBridge, Port, Slot, States};
+pub use guest::Guest;
+pub use smbios::Structure;
+use std::path::PathBuf;
 
 /// A machine to build.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// CPU sockets.
+    /// Its name: in the inventory, and for itself.
+    pub name: String,
+    /// CPU sockets with a processor.
     pub sockets: u32,
+    /// Sockets after these whose processor is missing.
+    pub empty_sockets: u32,
     /// Cores of a socket.
     pub cores: u32,
     /// Threads of a core.
     pub threads: u32,
-    /// NUMA nodes; empty for a machine that says nothing of NUMA (it has 1 GiB then).
+    /// MiB of memory of a machine without nodes.
+    pub memory_mib: u32,
+    /// NUMA nodes; empty for a machine that says nothing of NUMA.
     pub nodes: Vec<Node>,
     /// Distance between two nodes, both ways; 20 where nothing is said.
     pub distances: Vec<(u32, u32, u8)>,
+    /// Host bridges with ports and cards.
+    pub bridges: Vec<HostBridge>,
+    /// What the firmware says of the board; `None` for what QEMU says by itself.
+    pub board: Option<Board>,
+    /// What it runs.
+    pub system: System,
+    /// Programs and files of this machine that it has as well.
+    pub copies: Vec<PathBuf>,
+    /// Files with their content.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
     /// Text of `-device` options in order (`pxb-pcie,bus_nr=64,numa_node=1,id=far`, …).
     pub devices: Vec<String>,
     /// Text of `-smbios` options in order (`type=1,manufacturer=HP`).
@@ -40,31 +60,42 @@ pub struct Machine {
 }
 
 /// One NUMA node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Node {
     /// MiB of memory; 0 for a node without any.
     pub memory_mib: u32,
-    /// Sockets whose CPUs belong to it; empty for a node of memory only.
+    /// Sockets whose CPUs belong to it.
     pub sockets: Vec<u32>,
+    /// Socket and core of CPUs that belong to it, where a socket has several nodes.
+    pub cores: Vec<(u32, u32)>,
 }
 
-/// A running machine with sshd inside; ends on drop.
-#[derive(Debug)]
-pub struct Guest {
-    // Ended before its folder is removed.
-    _daemon: Daemon,
-    folder: TempDir,
+/// What a machine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// busybox and sshd in memory: up in a few seconds, and forgets everything at a reboot.
+    Small,
+    /// Debian's systemd, sshd and tools on a disk, which keeps what is written until the machine ends.
+    Debian,
 }
 
 impl Machine {
     /// One socket of two cores, nothing said of NUMA.
     pub fn plain() -> Self {
         Self {
+            name: "machine".to_owned(),
             sockets: 1,
+            empty_sockets: 0,
             cores: 2,
             threads: 1,
+            memory_mib: 1024,
             nodes: Vec::new(),
             distances: Vec::new(),
+            bridges: Vec::new(),
+            board: None,
+            system: System::Small,
+            copies: Vec::new(),
+            files: Vec::new(),
             devices: Vec::new(),
             smbios: Vec::new(),
             arguments: Vec::new(),
@@ -75,139 +106,48 @@ impl Machine {
 
     /// Two sockets of two cores with two threads, one node each, of which only the first has memory.
     pub fn lopsided() -> Self {
+        let node = |memory_mib, socket| Node { memory_mib, sockets: vec![socket], cores: Vec::new() };
         Self {
             sockets: 2,
             threads: 2,
-            nodes: vec![Node { memory_mib: 768, sockets: vec![0] }, Node { memory_mib: 0, sockets: vec![1] }],
+            nodes: vec![node(768, 0), node(0, 1)],
             distances: vec![(0, 1, 21)],
             ..Self::plain()
         }
     }
 
+    /// Give it another name, for inventories of several machines.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Add programs of this machine (by name, with the libraries they need) and files (by absolute path).
+    #[must_use]
+    pub fn with(mut self, copies: &[&str]) -> Self {
+        self.copies.extend(copies.iter().map(PathBuf::from));
+        self
+    }
+
+    /// Add a file of this content.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.push((PathBuf::from(path), content.as_bytes().to_vec()));
+        self
+    }
+
+    /// Let a reboot start it again.
+    #[must_use]
+    pub fn restarting(mut self) -> Self {
+        self.restarts = true;
+        self
+    }
+
     /// Boot it and wait for its sshd; `None` (and said) where this machine cannot.
     pub fn start(&self) -> Option<Guest> {
-        if missing(&["qemu-system-x86_64", "sshd", "ssh-keygen", "busybox", "cpio", "dpkg", "ldd"]) {
-            return None;
-        }
-        let kernel = image::kernel()?;
-        let folder = TempDir::with_prefix("luthier-machine-").expect("a temporary folder");
-        let at = folder.path();
-        let host_key = keys::generate(&at.join("host_key"), "");
-        let client_key = keys::generate(&at.join("client_key"), "");
-        let initramfs = image::initramfs(at, &kernel, &host_key.file, &client_key.public);
-        let port = free_port();
-        let mut command = Command::new("qemu-system-x86_64");
-        command.args(self.arguments(port)).arg("-kernel").arg(&kernel.image).arg("-initrd").arg(&initramfs);
-        command.arg("-append").arg(format!("console=ttyS0 quiet panic=-1 rdinit=/init {}", self.cmdline));
-        command.arg("-serial").arg(format!("file:{}", at.join("console").display()));
-        let errors = std::fs::File::create(at.join("qemu.log")).expect("a log");
-        let mut daemon = Daemon::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors));
-        wait_for("the machine's sshd", || {
-            assert!(!daemon.ended(), "the machine ended:\n{}", log(at));
-            banner(port)
-        });
-        write_inventory(at, port, &client_key.file);
-        let home = at.join("controller/.ssh");
-        std::fs::create_dir_all(&home).expect("a home for the controller");
-        std::fs::write(home.join("known_hosts"), format!("[127.0.0.1]:{port} {}\n", host_key.public))
-            .expect("known hosts");
-        Some(Guest { _daemon: daemon, folder })
+        let mut guest = self.power_on()?;
+        guest.wait();
+        Some(guest)
     }
-
-    fn arguments(&self, port: u16) -> Vec<String> {
-        let total: u32 = if self.nodes.is_empty() { 1024 } else { self.nodes.iter().map(|node| node.memory_mib).sum() };
-        let Self { sockets, cores, threads, .. } = self;
-        let cpus = sockets * cores * threads;
-        let mut words: Vec<String> = [
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-machine",
-            "q35",
-            "-accel",
-            "tcg",
-            "-cpu",
-            "max,vendor=GenuineIntel",
-        ]
-        .map(str::to_owned)
-        .into();
-        if !self.restarts {
-            words.push("-no-reboot".to_owned());
-        }
-        let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        option("-m", format!("{total}M"));
-        option("-smp", format!("{cpus},sockets={sockets},cores={cores},threads={threads}"));
-        for (number, node) in self.nodes.iter().enumerate() {
-            let mut text = format!("node,nodeid={number}");
-            if node.memory_mib > 0 {
-                option("-object", format!("memory-backend-ram,id=mem{number},size={}M", node.memory_mib));
-                let _ = write!(text, ",memdev=mem{number}");
-            }
-            option("-numa", text);
-            for socket in &node.sockets {
-                option("-numa", format!("cpu,node-id={number},socket-id={socket}"));
-            }
-        }
-        for (from, to, value) in &self.distances {
-            option("-numa", format!("dist,src={from},dst={to},val={value}"));
-        }
-        option("-netdev", format!("user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"));
-        option("-device", "virtio-net-pci,netdev=net,romfile=".to_owned());
-        for device in &self.devices {
-            option("-device", device.clone());
-        }
-        for table in &self.smbios {
-            option("-smbios", table.clone());
-        }
-        words.extend(self.arguments.iter().cloned());
-        words
-    }
-}
-
-impl Guest {
-    /// Its temporary folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// An inventory whose one host `machine` is this guest, as root.
-    pub fn inventory(&self) -> PathBuf {
-        self.folder().join("hosts.ini")
-    }
-
-    /// The program under test, with this guest as inventory.
-    pub fn luthier(&self) -> Luthier {
-        Luthier::new(&self.folder().join("controller")).inventory(&self.inventory())
-    }
-
-    /// What the console and QEMU said.
-    pub fn log(&self) -> String {
-        log(self.folder())
-    }
-}
-
-fn log(folder: &Path) -> String {
-    ["console", "qemu.log"].map(|name| std::fs::read(folder.join(name)).unwrap_or_default()).map(text).concat()
-}
-
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Whether an SSH server answers: QEMU itself accepts the connection long before the guest does.
-fn banner(port: u16) -> bool {
-    use std::io::Read;
-    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
-    let _ = stream.set_read_timeout(Some(std::time::Duration::from_secs(5)));
-    let mut first = [0_u8; 4];
-    stream.read_exact(&mut first).is_ok() && &first == b"SSH-"
-}
-
-fn write_inventory(folder: &Path, port: u16, key: &Path) {
-    let text = format!(
-        "machine ansible_host=127.0.0.1 ansible_port={port} ansible_user=root ansible_ssh_private_key_file={}\n",
-        key.display()
-    );
-    std::fs::write(folder.join("hosts.ini"), text).expect("the inventory");
 }

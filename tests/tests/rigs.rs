@@ -1,6 +1,7 @@
 //! The rigs themselves, seen with OpenSSH's own client: a fault in a rig must not pass for a fault of Luthier.
 #![expect(clippy::expect_used, reason = "tests")]
 
+use luthier_tests::lab::Fleet;
 use luthier_tests::qemu::Machine;
 use luthier_tests::sshd::{Site, Sudo};
 use std::path::Path;
@@ -66,12 +67,21 @@ fn a_forged_key_is_refused_and_its_line_is_right() {
 #[test]
 fn a_machine_of_two_nodes_boots_with_sshd_inside() {
     let Some(guest) = Machine::lopsided().start() else { return };
-    let inventory = std::fs::read_to_string(guest.inventory()).expect("its inventory");
-    let port = inventory.split_whitespace().find_map(|word| word.strip_prefix("ansible_port="));
-    let port = port.and_then(|text| text.parse().ok()).expect("a port");
     let look = "cd /sys/devices/system/node && cat online has_memory node0/distance node1/cpulist";
-    let home = guest.folder().join("controller");
-    let output = ssh(&home, &guest.folder().join("client_key"), "root", "127.0.0.1", port, look);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(said, "0-1\n0\n10 21\n4-7\n", "{}\n{}", String::from_utf8_lossy(&output.stderr), guest.log());
+    assert_eq!(guest.run(look), "0-1\n0\n10 21\n4-7\n");
+}
+
+#[test]
+fn several_machines_boot_side_by_side() {
+    let small = Machine { memory_mib: 384, ..Machine::plain() };
+    let west = small.clone().named("west").file("/etc/motd", "hello\n").with(&["nproc", "/etc/services"]);
+    let Some(fleet) = Fleet::start(&[west, small.named("east")]) else { return };
+    let said = fleet.luthier().call(["exec", "all", "command", "hostname", "-o", "json"]);
+    let names = |task: &serde_json::Value| task.pointer("/result/stdout")?.as_str().map(str::to_owned);
+    for host in ["west", "east"] {
+        assert_eq!(said.exits(0).results(host).first().and_then(names).as_deref(), Some(host), "{}", said.text());
+    }
+    let [west, east] = fleet.guests() else { unreachable!("two were asked for") };
+    assert_eq!(west.run_each(["cat /etc/motd", "nproc", "grep -c ^ssh /etc/services"]), ["hello\n", "2\n", "1\n"]);
+    assert!(!east.ssh("test -e /etc/motd").status.success());
 }

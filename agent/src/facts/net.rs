@@ -57,6 +57,7 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
     if queues.is_none() {
         probe.note(&key("rx_queues"), &format!("{folder}/queues"), "no such file");
     }
+    let pci = pci(probe, &folder);
     let base = |link: std::io::Result<String>| link.ok()?.rsplit('/').next().map(str::to_owned);
     Interface {
         index: probe.number(&key("index"), &format!("{folder}/ifindex")),
@@ -68,10 +69,8 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
         kind: kind(probe, &name),
         master: base(probe.host.read_link(&format!("{folder}/master"))),
         driver: base(probe.host.read_link(&format!("{folder}/device/driver"))),
-        numa_node: probe
-            .quiet_number::<i64>(&format!("{folder}/device/numa_node"))
-            .and_then(|node| u32::try_from(node).ok()),
-        pci: pci(probe, &folder),
+        numa_node: numa_node(probe, &folder, pci.as_deref()),
+        pci,
         ipv4: addresses.get(&name).cloned().unwrap_or_default(),
         arp_filter: arp_filter(probe, &name),
         ipv6: Vec::new(),
@@ -134,6 +133,14 @@ fn offloads(host: &Host, name: &str) -> Option<BTreeMap<String, bool>> {
 fn pci(probe: &Probe<'_>, folder: &str) -> Option<String> {
     let link = probe.host.read_link(folder).ok()?;
     link.rsplit('/').find(|part| pcitree::is_address(part)).map(str::to_owned)
+}
+
+/// The node by the device's own word, else by that of the PCI function it belongs to: virtio devices have none.
+fn numa_node(probe: &mut Probe<'_>, folder: &str, pci: Option<&str>) -> Option<u32> {
+    let mut number = |path: &str| probe.quiet_number::<i64>(path);
+    let own = number(&format!("{folder}/device/numa_node"));
+    let node = own.or_else(|| number(&format!("/sys/bus/pci/devices/{}/numa_node", pci?)));
+    node.and_then(|node| u32::try_from(node).ok())
 }
 
 /// The kernel takes the greater of the common and the interface's own value.

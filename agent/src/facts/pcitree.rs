@@ -7,6 +7,8 @@ use super::probe::Probe;
 use luthier_protocol::facts::Locality;
 
 const DEVICES: &str = "/sys/bus/pci/devices";
+/// Class of a bridge to another PCI bus, without its programming interface.
+const BRIDGE: u32 = 0x0604;
 
 /// One function.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Function {
     pub class: Option<u32>,
     /// Node by the kernel's word; `None` where it says that it does not know.
     pub node: Option<u32>,
+    /// Bus behind a bridge (`0000:41`), which tells where a slot is that nothing is in.
+    pub bus_behind: Option<String>,
 }
 
 /// All functions by address, and the nodes to place them on.
@@ -77,7 +81,13 @@ fn function(probe: &mut Probe<'_>, address: String) -> Option<Function> {
         probe.note("pci.devices", &folder, "a device is listed, but its folder is missing");
         return None;
     }
-    Some(Function { address, folder, root, bridges, class, node })
+    let behind = class.filter(|class| class >> 8 == BRIDGE);
+    let behind: Option<u8> = behind.and_then(|_| probe.quiet_number(&format!("{folder}/secondary_bus_number")));
+    let bus_behind = behind.filter(|bus| *bus > 0).and_then(|bus| {
+        let (domain, _) = address.split_once(':')?;
+        Some(format!("{domain}:{bus:02x}"))
+    });
+    Some(Function { address, folder, root, bridges, class, node, bus_behind })
 }
 
 /// `0x1af4` or `1af4`.
@@ -99,7 +109,7 @@ pub fn is_address(text: &str) -> bool {
 impl Function {
     /// Whether it is a bridge to another PCI bus.
     pub fn is_bridge(&self) -> bool {
-        self.class.is_some_and(|class| class >> 8 == 0x0604)
+        self.class.is_some_and(|class| class >> 8 == BRIDGE)
     }
 
     /// Whether it is the host's own bridge.

@@ -72,12 +72,14 @@ pub fn places(probe: &mut Probe<'_>, tree: &Tree) -> Places {
         slots.push(join(tree, &nodes, &stated, slot, named, &kernel));
     }
     for (name, address) in kernel {
+        let own = kernel_slot(tree, &nodes, name, &address);
         let known = |slot: &Slot| {
-            slot.designation.as_deref() == Some(name.as_str())
+            slot.designation == own.designation
                 || slot.devices.iter().any(|device| device.starts_with(&address))
+                || slot.port.is_some() && slot.port == own.port
         };
         if !slots.iter().any(known) {
-            slots.push(kernel_slot(tree, &nodes, name, &address));
+            slots.push(own);
         }
     }
     let onboard = smbios::onboard(&structures);
@@ -101,7 +103,10 @@ fn kernel_slot(tree: &Tree, nodes: &[(u32, u32)], name: String, address: &str) -
     let prefix = format!("{address}.");
     let inside: Vec<&Function> =
         tree.functions.iter().flatten().filter(|function| function.address.starts_with(&prefix)).collect();
-    let port = inside.first().and_then(|function| function.bridges.last().cloned());
+    let port = match inside.first() {
+        Some(function) => function.bridges.last().cloned(),
+        None => behind(tree, address),
+    };
     Slot {
         riser: riser(&name),
         designation: Some(name),
@@ -180,11 +185,16 @@ fn port(tree: &Tree, address: &str) -> Option<String> {
     }
 }
 
-/// The bridge to the bus of an address at which there is nothing: that of the other devices of the bus.
+/// The bridge to the bus of an address at which there is nothing: that of the other devices of the bus, else the one that
+/// says so.
 fn behind(tree: &Tree, address: &str) -> Option<String> {
     let (bus, _) = address.rsplit_once(':')?;
+    let functions = || tree.functions.iter().flatten();
     let same = |function: &&Function| function.address.rsplit_once(':').is_some_and(|(other, _)| other == bus);
-    tree.functions.iter().flatten().find(same)?.bridges.last().cloned()
+    if let Some(function) = functions().find(same) {
+        return function.bridges.last().cloned();
+    }
+    functions().find(|bridge| bridge.bus_behind.as_deref() == Some(bus)).map(|bridge| bridge.address.clone())
 }
 
 /// The functions of a device that hangs off the root bus itself.
@@ -271,13 +281,16 @@ mod tests {
     fn function(address: &str, class: u32, bridges: &[&str], node: Option<u32>) -> Function {
         let bridges = bridges.iter().map(|bridge| (*bridge).to_owned()).collect();
         let root = "0000:00".to_owned();
-        Function { address: address.to_owned(), folder: String::new(), root, bridges, class: Some(class), node }
+        let (address, folder, class) = (address.to_owned(), String::new(), Some(class));
+        Function { address, folder, root, bridges, class, node, bus_behind: None }
     }
 
     fn tree() -> Tree {
+        let vacant = function("0000:00:02.0", 0x0006_0400, &[], Some(1));
         let functions = vec![
             function("0000:00:00.0", 0x0006_0000, &[], None),
             function("0000:00:01.0", 0x0006_0400, &[], Some(1)),
+            Function { bus_behind: Some("0000:02".to_owned()), ..vacant },
             function("0000:01:00.0", 0x0001_0802, &["0000:00:01.0"], None),
         ];
         Tree { functions: Some(functions), nodes: Vec::new(), online: super::super::cpuset::CpuSet::default() }
@@ -310,6 +323,12 @@ mod tests {
             let socket = slot.socket.clone().unwrap_or_default();
             assert_eq!((socket.value, socket.source.as_str()), (0, "device"));
         }
+        let empty = slot("of the card that is not there", "0000:02:00.0");
+        let empty = join(&tree(), &[(1, 0)], &[], &empty, None, &[]);
+        assert_eq!((empty.port.as_deref(), empty.doubt.as_deref()), (Some("0000:00:02.0"), None));
+        assert_eq!((empty.socket.map(|socket| socket.value), empty.devices.len()), (Some(0), 0));
+        let kernel = kernel_slot(&tree(), &[(1, 0)], "7".to_owned(), "0000:02:00");
+        assert_eq!((kernel.port.as_deref(), kernel.address), (Some("0000:00:02.0"), None));
         let silent = joined.last().and_then(|slot| slot.socket.clone()).unwrap_or_default();
         assert_eq!((silent.value, silent.source.as_str()), (3, "designation"));
     }

@@ -59,8 +59,24 @@ fn a_unit_is_changed_only_where_it_differs() {
         );
     }
     let stop = ask(&host, "systemd", json!({"name": "a", "state": "stopped", "masked": true})).unwrap();
-    assert_eq!(labels(&stop), ["/usr/bin/systemctl mask a", "/usr/bin/systemctl stop a"]);
-    assert_eq!(undo(&stop, 1).as_deref(), Some("/usr/bin/systemctl start a"));
+    // Undone the other way round: what is masked could not be started.
+    assert_eq!(labels(&stop), ["/usr/bin/systemctl stop a", "/usr/bin/systemctl mask a"]);
+    assert_eq!(undo(&stop, 0).as_deref(), Some("/usr/bin/systemctl start a"));
+}
+
+#[test]
+fn a_mask_hides_what_is_enabled() {
+    let states = [("a.active", "inactive"), ("a.enabled", "masked"), ("b.active", "inactive"), ("b.enabled", "masked")];
+    let (folder, host) = systemd(&states);
+    let wants = folder.path().join("etc/systemd/system/multi-user.target.wants");
+    std::fs::create_dir_all(&wants).unwrap();
+    std::fs::write(wants.join("a.service"), "").unwrap();
+    let params = |name: &str| json!({"name": name, "masked": false, "enabled": true, "state": "started"});
+    let wanted = ask(&host, "systemd", params("a")).unwrap();
+    assert_eq!(labels(&wanted), ["/usr/bin/systemctl unmask a", "/usr/bin/systemctl start a"]);
+    let wanted = ask(&host, "systemd", params("b")).unwrap();
+    let verbs = ["unmask", "enable", "start"].map(|verb| format!("/usr/bin/systemctl {verb} b"));
+    assert_eq!(labels(&wanted), verbs);
 }
 
 #[test]

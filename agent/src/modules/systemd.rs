@@ -181,6 +181,11 @@ impl Unit<'_> {
         argv
     }
 
+    /// Name of its file.
+    fn file(&self) -> String {
+        if self.name.contains('.') { self.name.clone() } else { format!("{}.service", self.name) }
+    }
+
     /// Reading unit files anew: to be done before the unit is looked at.
     fn reloads(&self) -> Vec<Change> {
         let order = |(key, verb): (&str, &str)| {
@@ -192,17 +197,24 @@ impl Unit<'_> {
         [("daemon_reload", "daemon-reload"), ("daemon_reexec", "daemon-reexec")].into_iter().filter_map(order).collect()
     }
 
-    /// Mask, enablement and state, in this order.
+    /// Enablement and state, and the mask before or after them.
     fn all(&self, host: &Host, changes: &mut Vec<Change>, result: &mut Map) -> Result<(), ModuleError> {
         let known = self.look(host)?;
         if !known.warnings.is_empty() {
             result.insert("warnings".to_owned(), known.warnings.clone().into());
         }
         result.insert("status".to_owned(), Value::Object(known.status.clone()));
-        if let Some(masked) = choice(self.request, "masked") {
-            let answer = ask(host, &self.argv("is-enabled"))?;
-            changes.extend(self.mask(answer.stdout.trim() == "masked", masked));
-        }
+        let masked = choice(self.request, "masked");
+        let mask = match masked {
+            Some(masked) => {
+                let answer = ask(host, &self.argv("is-enabled"))?;
+                self.mask(answer.stdout.trim() == "masked", masked)
+            }
+            None => None,
+        };
+        // What is masked cannot start: the mask comes off first and goes on last, and so undoing works as well.
+        let (unmask, mask) = if masked == Some(true) { (None, mask) } else { (mask, None) };
+        changes.extend(unmask);
         if let Some(enabled) = choice(self.request, "enabled") {
             self.must_exist(&known)?;
             let is = self.is_enabled(host)?;
@@ -224,6 +236,7 @@ impl Unit<'_> {
             result.insert("state".to_owned(), now.into());
             changes.extend(self.switch(active, &state));
         }
+        changes.extend(mask);
         Ok(())
     }
 
@@ -263,7 +276,7 @@ impl Unit<'_> {
         }
         if !known.found {
             // Written by an earlier task of a check, or by hand without a daemon-reload.
-            let file = if self.name.contains('.') { self.name.clone() } else { format!("{}.service", self.name) };
+            let file = self.file();
             known.found = UNITS.iter().any(|folder| matches!(host.lstat(&format!("{folder}/{file}")), Ok(Some(_))));
             if known.found {
                 known.status.entry("ActiveState").or_insert_with(|| "inactive".into());
@@ -302,6 +315,10 @@ impl Unit<'_> {
             return Ok(!matches!(said, "enabled-runtime" | "indirect" | "alias"));
         }
         let system = text(self.request, "scope").is_none_or(|scope| scope == "system");
+        if said == "masked" && system && choice(self.request, "masked") == Some(false) {
+            // The mask, which comes off, hides whether it is enabled; its links do not.
+            return Ok(host.glob_exists(&format!("/etc/systemd/system/*.wants/{}", self.file())));
+        }
         Ok(answer.rc == 1
             && system
             && self.is_init_script(host)

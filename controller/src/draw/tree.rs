@@ -39,20 +39,38 @@ fn one(line: &Line, indent: &str, last: bool, width: usize, out: &mut String) {
     }
 }
 
+/// Shorter parts between two dots are not torn apart.
+const SHORT: usize = 24;
+
+/// What a line may be parted between: the short parts of it that dots part, each with its dot, and the words of long ones.
+fn parts(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, part) in text.split(" · ").enumerate() {
+        let dot = if index > 0 { "· " } else { "" };
+        let (first, rest) = match part.split_once(' ') {
+            Some((first, rest)) if index == 0 || part.chars().count() > SHORT => (first, Some(rest)),
+            _ => (part, None),
+        };
+        found.push(format!("{dot}{first}"));
+        found.extend(rest.into_iter().flat_map(|rest| rest.split(' ')).map(str::to_owned));
+    }
+    found
+}
+
 /// The text in pieces of at most `width` characters, parted at spaces; runs of spaces within a piece stay.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
-    for word in text.split(' ') {
+    for word in parts(text) {
         let needed = piece.chars().count() + usize::from(!piece.is_empty()) + word.chars().count();
         if needed > width && !piece.trim().is_empty() {
             pieces.push(piece.trim_end().to_owned());
-            piece = word.to_owned();
+            piece = word;
         } else {
             if !piece.is_empty() || word.is_empty() {
                 piece.push(' ');
             }
-            piece.push_str(word);
+            piece.push_str(&word);
         }
     }
     pieces.push(piece.trim_end().to_owned());
@@ -71,5 +89,8 @@ mod tests {
         write(&lines, 30, &mut out);
         let expected = "├─ top\n│  ├─ one two three four\n│  │    five six seven\n│  └─ one two three four\n│       five six seven\n└─ end\n";
         assert_eq!(out, expected);
+        let parts = wrap("0000:41:00.0 NVMe · Maker and chip of a long name · nvme0n1 · x1 gen 1", 40);
+        assert_eq!(parts, ["0000:41:00.0 NVMe · Maker and chip of a", "long name · nvme0n1 · x1 gen 1"]);
+        assert_eq!(wrap("0000:41:00.0 NVMe · nvme0n1 · x1 gen 1", 36), ["0000:41:00.0 NVMe · nvme0n1", "· x1 gen 1"]);
     }
 }

@@ -121,7 +121,7 @@ shape! {
         ["", "link `device/driver`"]
         driver: Option<String>,
         /// NUMA node of its device; `null` when unknown.
-        ["", "`device/numa_node`"]
+        ["", "`device/numa_node`, else that of its PCI device"]
         numa_node: Option<u32>,
         /// PCI device it belongs to; `null` for others.
         ["address", "its path below `/sys/devices`"]
