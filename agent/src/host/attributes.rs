@@ -49,7 +49,7 @@ impl<'a> Attributes<'a> {
 
     /// The beginning of a file of any bytes.
     pub fn head_bytes(&mut self, path: &str, length: usize) -> io::Result<&[u8]> {
-        let used = self.load(path, length, length)?;
+        let used = self.load(path, length, 1)?;
         Ok(self.buffer.get(..used).unwrap_or_default())
     }
 

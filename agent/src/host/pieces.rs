@@ -79,6 +79,9 @@ mod tests {
                 (7, &[6, 7][..], &[][..])
             );
             assert!(host.pieces("/none", 256).is_err());
+            // More than one read brings.
+            std::fs::write(root.path().join("list"), [7; 100_000]).unwrap();
+            assert_eq!(host.pieces("/list", 1 << 24).unwrap().read(99_998, &mut [0; 4]), [7, 7]);
         }
     }
 }
