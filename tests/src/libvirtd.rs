@@ -19,7 +19,7 @@ pub struct Libvirtd {
 impl Libvirtd {
     /// Start one; `None` (and said) where this machine cannot.
     pub fn start() -> Option<Self> {
-        if missing(&["libvirtd", "qemu-system-x86_64", "unshare"]) {
+        if missing(&["libvirtd", "virsh", "qemu-system-x86_64", "unshare"]) {
             return None;
         }
         if !is_root() {
@@ -37,13 +37,18 @@ impl Libvirtd {
             folder.path().join("log").display()
         );
         std::fs::write(&config, text).expect("its configuration");
+        // Root's own QEMU, and no daemons beside this one.
+        let driver = "stdio_handler = \"file\"\nsecurity_driver = \"none\"\nuser = \"root\"\ngroup = \"root\"\n";
+        let qemu = folder.path().join("qemu.conf");
+        std::fs::write(&qemu, driver).expect("the driver's configuration");
         // The daemon's own folders are compiled in. In a mount namespace of its own they lie in memory, so that several
         // daemons run at once and none of them leaves anything on the machine.
-        let places = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
+        let places = ["/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
         let mounts: String =
             places.iter().map(|place| format!("mkdir -p {place} && mount -t tmpfs tmpfs {place} && ")).collect();
         let script = format!(
-            "{mounts}exec {} --config {} --pid-file {}",
+            "{mounts}cp {} /etc/libvirt/ && exec {} --config {} --pid-file {}",
+            qemu.display(),
             which("libvirtd").expect("looked for before").display(),
             config.display(),
             folder.path().join("pid").display()
@@ -60,9 +65,44 @@ impl Libvirtd {
         Some(Self { _daemon: daemon, folder })
     }
 
+    /// Start a domain that lasts as long as what is returned.
+    #[track_caller]
+    pub fn guest(&self, xml: &str) -> Guest<'_> {
+        let file = self.folder.path().join("domain.xml");
+        std::fs::write(&file, xml).expect("a domain's description");
+        let said = self.virsh(&["create", &file.display().to_string()]);
+        let name = said.split('\'').nth(1).unwrap_or_else(|| panic!("no domain is named: {said}")).to_owned();
+        Guest { daemon: self, name }
+    }
+
+    /// What virsh says; its failure is one of the test.
+    #[track_caller]
+    pub fn virsh(&self, words: &[&str]) -> String {
+        let uri = format!("qemu+unix:///system?socket={}", self.socket().display());
+        let output =
+            Command::new("virsh").args(["-c", &uri]).args(words).env("LC_ALL", "C").output().expect("virsh runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{words:?}\n{}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
     /// Its read-write socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("run/libvirt-sock")
+    }
+}
+
+/// A running domain; ends on drop.
+#[derive(Debug)]
+pub struct Guest<'a> {
+    daemon: &'a Libvirtd,
+    name: String,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        let uri = format!("qemu+unix:///system?socket={}", self.daemon.socket().display());
+        let _ = Command::new("virsh").args(["-c", &uri, "destroy", &self.name]).output();
     }
 }
 

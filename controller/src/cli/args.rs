@@ -178,9 +178,13 @@ pub struct CaptureArgs {
   luthier topo -i hosts.ini kvm                     a group; machines of one build are drawn once
   luthier topo -i hosts.ini kvm7 --format svg > kvm7.svg
   luthier topo -i hosts.ini --format svg -d plans   a file for each build
+  luthier topo -i hosts.ini kvm7 --vms -b           with its VMs: pins, and memory by node
   luthier topo --root captures/r740                 a captured machine, without SSH
+  luthier topo --root captures                      a folder of them; those of one build are drawn once
 
-A star marks isolated cores, two exclamation marks a PCI Express link that runs below what both its ends can do.")]
+A star marks isolated cores, two exclamation marks a PCI Express link that runs below what both its ends can do. Machines
+are of one build whatever their free memory, their drivers and the names of their disks. With --vms those whose VMs differ
+by name or by pins are drawn apart; only root is told where the memory of a VM lies.")]
 pub struct TopoArgs {
     /// Which hosts [default: all]
     #[arg(value_name = "PATTERN")]
@@ -191,6 +195,9 @@ pub struct TopoArgs {
     /// Draw every machine, also those of one build
     #[arg(long)]
     pub each: bool,
+    /// Draw running VMs, too: which vCPU is pinned where, and on which nodes their memory lies
+    #[arg(long)]
+    pub vms: bool,
     /// Write a file for each drawing into this folder
     #[arg(short = 'd', long, value_name = "DIR")]
     pub directory: Option<PathBuf>,

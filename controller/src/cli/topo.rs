@@ -11,7 +11,8 @@ use std::path::Path;
 const HEADING: usize = 70;
 
 pub(super) fn topo(args: TopoArgs, globals: &Globals) -> Result<ExitCode, CliError> {
-    let only = Machine::FACTS.map(str::to_owned);
+    let mut only: Vec<String> = Machine::FACTS.map(str::to_owned).into();
+    only.extend(args.vms.then(|| Machine::VMS.to_owned()));
     let subject = Subject { pattern: args.pattern.as_deref(), roots: &args.root, wish: Wish::Facts(&only) };
     let mut machines = Vec::new();
     let code = inspect(subject, globals, &mut |host, facts| {

@@ -7,9 +7,6 @@ use luthier_protocol::Map;
 use luthier_protocol::facts::{Block, BlockDevice, Interface, Link, Net, Pci, PciDevice};
 use std::collections::BTreeMap;
 
-/// Classes whose links slow down when there is nothing to do: their rate now says nothing.
-const SLEEPERS: [&str; 3] = ["0x03", "0x12", "0x0b40"];
-
 pub(super) fn pci(facts: &Map, out: &mut Readings) {
     let Some(devices) = part::<Pci>(facts, "pci").and_then(|pci| pci.devices) else { return };
     let grouped = devices.iter().any(|device| device.iommu_group.is_some());
@@ -73,9 +70,9 @@ fn chip(device: &PciDevice) -> String {
     }
 }
 
+/// Whether the rate of its link says nothing while there is nothing to do.
 fn sleeps(device: &PciDevice) -> bool {
-    let class = device.class.as_deref().unwrap_or_default().to_lowercase();
-    SLEEPERS.iter().any(|start| class.starts_with(start))
+    device.class.as_deref().is_some_and(words::sleeps)
 }
 
 fn each_link(cards: &[&PciDevice], told: fn(&Link) -> Option<String>) -> Option<Option<String>> {

@@ -21,6 +21,16 @@ pub struct Block {
     lines: Vec<String>,
     children: Vec<Block>,
     flow: Flow,
+    fill: Option<&'static str>,
+}
+
+/// Where a box lies in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    x: u32,
+    y: u32,
+    /// Height of the highest box in its row.
+    height: u32,
 }
 
 /// Width and height in pixels.
@@ -35,12 +45,31 @@ pub struct Size {
 impl Block {
     /// A box with texts on top and boxes below them.
     pub fn new(class: &'static str, lines: Vec<String>, children: Vec<Block>, flow: Flow) -> Self {
-        Self { class, lines, children, flow }
+        Self { class, lines, children, flow, fill: None }
     }
 
     /// A box with one text.
     pub fn leaf(class: &'static str, text: String) -> Self {
         Self::new(class, vec![text], Vec::new(), Flow::Down)
+    }
+
+    /// In a colour of its own.
+    #[must_use]
+    pub fn filled(mut self, fill: Option<&'static str>) -> Self {
+        self.fill = fill;
+        self
+    }
+
+    /// With one more box in it.
+    #[must_use]
+    pub fn with(mut self, child: Block) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Whether it, or something in it, is of this class.
+    pub fn shows(&self, class: &str) -> bool {
+        self.class == class || self.children.iter().any(|child| child.shows(class))
     }
 
     /// Its size.
@@ -60,25 +89,28 @@ impl Block {
         pixels(self.lines.len()) * LINE + GAP
     }
 
-    /// Where the boxes in it lie, from its own corner below the texts, and the room they take.
-    fn places(&self) -> (Vec<(u32, u32)>, Size) {
-        let (mut x, mut y, mut row, mut widest) = (0, 0, 0, 0);
-        let mut places = Vec::with_capacity(self.children.len());
+    /// Where the boxes in it lie, from its own corner below the texts, with the height of their row, and the room they take.
+    fn places(&self) -> (Vec<Place>, Size) {
+        let (mut x, mut y, mut height, mut widest) = (0, 0, 0, 0);
+        let (mut places, mut row): (Vec<Place>, Vec<(u32, u32)>) =
+            (Vec::with_capacity(self.children.len()), Vec::new());
         for child in &self.children {
             let size = child.size();
             let full = match self.flow {
                 Flow::Down => true,
                 Flow::Across(most) => x + size.width > most,
             };
-            if full && !places.is_empty() {
-                (x, y, row) = (0, y + row + GAP, 0);
+            if full && !row.is_empty() {
+                places.extend(row.drain(..).map(|(x, y)| Place { x, y, height }));
+                (x, y, height) = (0, y + height + GAP, 0);
             }
-            places.push((x, y));
+            row.push((x, y));
             widest = widest.max(x + size.width);
-            row = row.max(size.height);
+            height = height.max(size.height);
             x += size.width + GAP;
         }
-        (places, Size { width: widest, height: y + row })
+        places.extend(row.drain(..).map(|(x, y)| Place { x, y, height }));
+        (places, Size { width: widest, height: y + height })
     }
 
     /// Draws it with its corner at a place.
@@ -89,8 +121,10 @@ impl Block {
     fn draw_as(&self, x: u32, y: u32, size: Size, out: &mut String) {
         let class = self.class;
         out.push_str(&format!(
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\n",
-            size.width, size.height
+            "<rect class=\"{class}\"{} x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\n",
+            self.fill.map(|fill| format!(" style=\"fill: {fill}\"")).unwrap_or_default(),
+            size.width,
+            size.height
         ));
         for (index, line) in self.lines.iter().enumerate() {
             let down = y + pixels(index) * LINE + LINE - 1;
@@ -99,13 +133,14 @@ impl Block {
             out.push_str(&format!("<text{style} x=\"{}\" y=\"{down}\">{}</text>\n", x + GAP, escape(line)));
         }
         let (places, inside) = self.places();
-        for (child, (across, down)) in self.children.iter().zip(places) {
+        for (child, place) in self.children.iter().zip(places) {
             let own = child.size();
-            let width = match self.flow {
-                Flow::Down => inside.width.max(size.width.saturating_sub(2 * GAP)),
-                Flow::Across(_) => own.width,
+            // Boxes beside each other are of one height, boxes below each other of one width.
+            let own = match self.flow {
+                Flow::Down => Size { width: inside.width.max(size.width.saturating_sub(2 * GAP)), ..own },
+                Flow::Across(_) => Size { height: place.height, ..own },
             };
-            child.draw_as(x + GAP + across, y + self.head() + down, Size { width, ..own }, out);
+            child.draw_as(x + GAP + place.x, y + self.head() + place.y, own, out);
         }
     }
 }

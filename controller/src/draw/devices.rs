@@ -1,7 +1,7 @@
 //! PCI as a picture needs it: root buses with ports, slots and the devices an operator looks for.
 
 use super::words;
-use luthier_protocol::facts::{Block, Net, Pci, PciDevice, Slot};
+use luthier_protocol::facts::{Block, Link, Net, Pci, PciDevice, Slot};
 
 /// A root bus.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,11 @@ pub struct Branch {
     pub link: Option<String>,
     /// What the link could be, where it runs below that.
     pub degraded: Option<String>,
-    /// Virtual functions it has, which are not drawn one by one.
+    /// Whether its link slows down when there is nothing to do.
+    pub sleeps: bool,
+    /// Functions that are alike and drawn as one.
+    pub functions: usize,
+    /// Virtual functions it has (each of them), which are not drawn one by one.
     pub vfs: usize,
     /// What hangs below.
     pub branches: Vec<Branch>,
@@ -116,7 +120,7 @@ impl Sight<'_> {
     /// What hangs directly below a bridge (or off the root bus) among these devices.
     fn branches(&self, own: &[&PciDevice], bridge: Option<&str>) -> Vec<Branch> {
         let direct = own.iter().filter(|device| device.path.last().map(String::as_str) == bridge);
-        direct.filter(|device| self.is_drawn(device)).map(|device| self.branch(own, device)).collect()
+        together(direct.filter(|device| self.is_drawn(device)).map(|device| self.branch(own, device)).collect())
     }
 
     /// Devices of interest, and the bridges above them; virtual functions are counted at their physical one.
@@ -132,6 +136,7 @@ impl Sight<'_> {
     fn branch(&self, own: &[&PciDevice], device: &PciDevice) -> Branch {
         let bridge = device.class.as_deref().is_some_and(|class| class.starts_with("0x0604"));
         // A bridge's slot is told at the bridge, so that what is below need not repeat it.
+        let sleeps = device.class.as_deref().is_some_and(words::sleeps);
         let ported = self.slots.iter().find(|slot| slot.port.as_deref() == Some(device.address.as_str()));
         let beside = || device.path.is_empty().then(|| device.slot.clone()).flatten();
         let slot = ported.and_then(|slot| slot.designation.clone()).or_else(beside).or_else(|| device.label.clone());
@@ -140,29 +145,20 @@ impl Sight<'_> {
             .iter()
             .filter(|other| other.physical_function.as_deref() == Some(device.address.as_str()))
             .count();
-        let words = |speed: Option<f64>, width: Option<u32>| match (speed.and_then(words::generation), width) {
-            (_, Some(0)) => Some("no link".to_owned()),
-            (Some(generation), Some(width)) => Some(format!("x{width} gen {generation}")),
-            (None, Some(width)) => Some(format!("x{width}")),
-            _ => None,
-        };
         let link = device.link.as_ref().filter(|_| !bridge);
-        let best = device.path.last().and_then(|port| self.devices.iter().find(|other| other.address == *port));
-        let best = best.and_then(|port| port.link.as_ref());
-        let degraded = link.filter(|link| link.degraded == Some(true)).and_then(|link| {
-            let speed =
-                [link.max_speed_gts, best.and_then(|best| best.max_speed_gts)].into_iter().flatten().reduce(f64::min);
-            let width = [link.max_width, best.and_then(|best| best.max_width)].into_iter().flatten().min();
-            words(speed, width)
-        });
+        let port = device.path.last().and_then(|port| self.devices.iter().find(|other| other.address == *port));
+        let (now, degraded) =
+            link.map_or((None, None), |link| self::link(link, port.and_then(|port| port.link.as_ref()), sleeps));
         Branch {
             kind: kind(device).unwrap_or("port").to_owned(),
             name: device.name.clone(),
             used_as: self.used_as(&device.address),
             driver: device.driver.clone(),
             slot,
-            link: link.and_then(|link| words(link.speed_gts, link.width)),
+            link: now,
             degraded,
+            sleeps,
+            functions: 1,
             vfs,
             branches: self.branches(own, Some(&device.address)),
             address: device.address.clone(),
@@ -175,6 +171,66 @@ impl Sight<'_> {
         let disks = self.block.devices.iter().flatten().filter(|one| at(&one.pci)).map(|one| one.name.clone());
         interfaces.chain(disks).collect()
     }
+}
+
+/// A link in words, and what it could be where it runs below what both ends can do.
+fn link(link: &Link, port: Option<&Link>, sleeps: bool) -> (Option<String>, Option<String>) {
+    let words = |speed: Option<f64>, width: Option<u32>| match (speed.and_then(words::generation), width) {
+        (_, Some(0)) => Some("no link".to_owned()),
+        (Some(generation), Some(width)) => Some(format!("x{width} gen {generation}")),
+        (None, Some(width)) => Some(format!("x{width}")),
+        _ => None,
+    };
+    let now = words(link.speed_gts, link.width);
+    if link.degraded != Some(true) {
+        return (now, None);
+    }
+    let speed = [link.max_speed_gts, port.and_then(|port| port.max_speed_gts)].into_iter().flatten().reduce(f64::min);
+    let width = [link.max_width, port.and_then(|port| port.max_width)].into_iter().flatten().min();
+    // A graphics card or accelerator that has nothing to do is not broken.
+    if sleeps && link.width >= width {
+        let best = speed.and_then(words::generation).map(|generation| format!(" (up to gen {generation})"));
+        return (now.map(|now| format!("{now}{}", best.unwrap_or_default())), None);
+    }
+    (now, words(speed, width))
+}
+
+/// Functions of one device that differ in nothing but their number, drawn as one.
+fn together(branches: Vec<Branch>) -> Vec<Branch> {
+    let mut found: Vec<(Branch, Vec<u32>)> = Vec::new();
+    for branch in branches {
+        let (device, function) = match branch.address.rsplit_once('.') {
+            Some((device, function)) => (device.to_owned(), u32::from_str_radix(function, 16).ok()),
+            None => (branch.address.clone(), None),
+        };
+        let twin = found.last_mut().filter(|(last, _)| {
+            let alike = Branch {
+                address: last.address.clone(),
+                used_as: last.used_as.clone(),
+                functions: last.functions,
+                ..branch.clone()
+            };
+            function.is_some()
+                && branch.branches.is_empty()
+                && last.address.starts_with(&format!("{device}."))
+                && *last == alike
+        });
+        match (twin, function) {
+            (Some((last, functions)), Some(function)) => {
+                functions.push(function);
+                last.functions = functions.len();
+                last.used_as.extend(branch.used_as);
+            }
+            _ => found.push((branch, function.into_iter().collect())),
+        }
+    }
+    let told = |(mut branch, functions): (Branch, Vec<u32>)| {
+        if let (true, Some((device, _))) = (functions.len() > 1, branch.address.rsplit_once('.')) {
+            branch.address = format!("{device}.{}", words::ranges(&functions));
+        }
+        branch
+    };
+    found.into_iter().map(told).collect()
 }
 
 fn kind(device: &PciDevice) -> Option<&'static str> {

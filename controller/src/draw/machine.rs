@@ -1,9 +1,10 @@
 //! One machine, arranged: packages with their nodes, cores and root buses.
 
 use super::devices::{self, EmptySlot, Root};
+use super::vms::{self, VmBox};
 use super::words;
 use luthier_protocol::Map;
-use luthier_protocol::facts::{Block, Cpu, Firmware, Memory, Net, Node, NodeHugePages, Numa, Pci, Slot, Thread};
+use luthier_protocol::facts::{Block, Cpu, Firmware, Memory, Net, Node, NodeHugePages, Numa, Pci, Slot, Thread, Vm};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 
@@ -28,6 +29,8 @@ pub struct Machine {
     pub empty_sockets: Vec<String>,
     /// Distances between nodes, in the order of their numbers; empty for fewer than two nodes.
     pub distances: Vec<(u32, Vec<u32>)>,
+    /// Running VMs by name; `None` where they were not asked for.
+    pub vms: Option<Vec<VmBox>>,
 }
 
 /// A package.
@@ -58,6 +61,21 @@ pub struct NodeBox {
     pub caches: Vec<CacheBox>,
     /// Root buses.
     pub roots: Vec<Root>,
+    /// Its CPUs as the kernel lists them, where they are not drawn within it: it lies in several packages.
+    pub outside: Vec<u32>,
+    /// For cores that are drawn outside any node: the nodes they belong to.
+    pub shares: Vec<u32>,
+}
+
+impl NodeBox {
+    /// What is to be said of a node that is drawn without CPUs.
+    pub fn elsewhere(&self) -> String {
+        match (self.caches.is_empty(), self.outside.as_slice()) {
+            (false, _) => String::new(),
+            (true, []) => " · no CPUs".to_owned(),
+            (true, cpus) => format!(" · CPUs {} of several packages", words::ranges(cpus)),
+        }
+    }
 }
 
 /// A pool of huge pages.
@@ -99,6 +117,7 @@ struct Facts {
     net: Net,
     block: Block,
     firmware: Firmware,
+    vms: Option<Vec<Vm>>,
 }
 
 impl Facts {
@@ -115,6 +134,7 @@ impl Facts {
             net: part(map, "net"),
             block: part(map, "block"),
             firmware: part(map, "firmware"),
+            vms: part(map, Machine::VMS),
         }
     }
 }
@@ -122,6 +142,9 @@ impl Facts {
 impl Machine {
     /// The keys of the facts that a drawing reads.
     pub const FACTS: [&'static str; 8] = ["cpu", "numa", "memory", "pci", "slots", "net", "block", "firmware"];
+
+    /// The key of the facts that VMs are drawn from, where they are wanted.
+    pub const VMS: &'static str = "vms";
 
     /// Arranges the facts of a machine. What is missing is left out.
     pub fn new(facts: &Map) -> Self {
@@ -162,25 +185,16 @@ impl Machine {
             offline: facts.cpu.offline.clone().unwrap_or_default(),
             empty_sockets: empty.map(|(index, one)| name(index, &one.designation)).collect(),
             distances: distances(&facts.numa),
+            vms: facts.vms.as_deref().map(|vms| vms::arrange(vms, &facts.cpu)),
             packages,
         }
     }
 }
 
 impl Machine {
-    /// The machine without what changes from hour to hour: two machines of one build are equal then.
-    #[must_use]
-    pub fn build(&self) -> Self {
-        let mut build = self.clone();
-        let nodes = build.packages.iter_mut().flat_map(|package| &mut package.nodes).chain(&mut build.loose_nodes);
-        for node in nodes {
-            node.free_kib = None;
-            // A few pages more or less are the firmware's doing.
-            node.memory_kib = node.memory_kib.map(|kib| kib >> 18);
-            node.pools.iter_mut().for_each(|pool| pool.free = None);
-        }
-        build.summary.retain(|part| !part.ends_with("iB"));
-        build
+    /// Its VMs.
+    pub fn vms(&self) -> &[VmBox] {
+        self.vms.as_deref().unwrap_or_default()
     }
 }
 
@@ -226,7 +240,13 @@ fn node_box(facts: &Facts, node: Option<&Node>, threads: &[&Thread], roots: &mut
         pools: pools.iter().filter_map(pool).collect(),
         caches: caches(facts, threads),
         roots: own,
+        outside: node.and_then(|node| node.cpus.clone()).filter(|_| threads.is_empty()).unwrap_or_default(),
+        shares: if node.is_some() { Vec::new() } else { shared_nodes(threads) },
     }
+}
+
+fn shared_nodes(threads: &[&Thread]) -> Vec<u32> {
+    threads.iter().filter_map(|thread| thread.node).collect::<BTreeSet<u32>>().into_iter().collect()
 }
 
 /// Cores by the last-level cache they share.

@@ -1,6 +1,6 @@
 //! Machines as pictures: facts in, text or SVG out. It must not know of hosts, sessions or files.
 //!
-//! `machine` arranges the facts of one host as packages, nodes, cores and PCI trees; `text` and `svg` draw that; `fold` puts
+//! `machine` arranges the facts of one host as packages, nodes, cores and PCI trees; `vms` what runs on it; `text` and `svg` draw that; `fold` puts
 //! machines that look alike together.
 
 mod block;
@@ -10,6 +10,7 @@ mod machine;
 mod svg;
 mod text;
 mod tree;
+mod vms;
 pub mod words;
 
 #[cfg(test)]

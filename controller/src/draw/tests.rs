@@ -74,15 +74,143 @@ fn as_svg() {
 #[test]
 fn machines_of_one_build_fold() {
     let one = Machine::new(&facts());
+    // Free memory, a few pages more, a card that was lent to a VM, a disk of another name, a graphics card that sleeps.
     let mut other = facts();
     other["numa"]["nodes"][0]["free_kib"] = json!(5);
+    other["numa"]["nodes"][1]["memory_kib"] = json!((8 << 20) - 4096);
+    let memory = json!({"total_kib": 7, "free_kib": 1, "available_kib": null, "buffers_kib": null, "cached_kib": null,
+        "shared_kib": null, "slab_kib": null, "locked_kib": null, "anon_huge_kib": null, "hugetlb_kib": null,
+        "committed_kib": null, "settings": {}});
+    other.insert("memory".to_owned(), memory);
+    other["pci"]["devices"][1]["driver"] = json!("vfio-pci");
     let mut different = facts();
     different["slots"] = json!([]);
-    let machines = [("a", Machine::new(&different)), ("b", one), ("c", Machine::new(&other))];
-    let groups = fold(machines.into_iter().map(|(host, machine)| (host.to_owned(), machine)).collect());
+    let mut smaller = facts();
+    smaller["numa"]["nodes"][1]["memory_kib"] = json!(4 << 20);
+    let machines = [&different, &facts(), &other, &smaller].map(Machine::new);
+    let groups = fold(["a", "b", "c", "d"].map(str::to_owned).into_iter().zip(machines).collect());
     let hosts: Vec<&[String]> = groups.iter().map(|group| group.hosts.as_slice()).collect();
-    assert_eq!(hosts, [&["b".to_owned(), "c".to_owned()][..], &["a".to_owned()][..]]);
+    assert_eq!(hosts, [&["b".to_owned(), "c".to_owned()][..], &["a".to_owned()][..], &["d".to_owned()][..]]);
     assert_eq!(groups[0].heading(100), "2 hosts like this: b, c");
+    assert_eq!(groups[0].machine, one);
+}
+
+/// The card of the test machine as a graphics card with its link asleep.
+fn asleep(facts: &mut Map) {
+    let card = &mut facts["pci"]["devices"][1];
+    card["class"] = json!("0x030200");
+    card["link"] = json!({"speed_gts": 2.5, "width": 8, "max_speed_gts": 16.0, "max_width": 8, "degraded": true});
+}
+
+#[test]
+fn a_link_that_sleeps_is_not_broken() {
+    let (mut idle, mut busy) = (facts(), facts());
+    asleep(&mut idle);
+    asleep(&mut busy);
+    busy["pci"]["devices"][1]["link"]["speed_gts"] = json!(16.0);
+    busy["pci"]["devices"][1]["link"]["degraded"] = json!(false);
+    let drawn = text("x", &Machine::new(&idle));
+    assert!(drawn.contains("display · mlx5_core · x8 gen 1 (up to gen 4)") && !drawn.contains("!!"), "{drawn}");
+    let groups = fold([&idle, &busy].map(|facts| ("x".to_owned(), Machine::new(facts))).into());
+    assert_eq!(groups.len(), 1);
+    // Lanes that are missing are missing awake or asleep.
+    idle["pci"]["devices"][1]["link"]["width"] = json!(4);
+    let drawn = text("x", &Machine::new(&idle));
+    assert!(drawn.contains("!! x4 gen 1, could be x8 gen 4"), "{drawn}");
+}
+
+#[test]
+fn functions_that_are_alike_are_drawn_as_one() {
+    let mut facts = facts();
+    let mut second = facts["pci"]["devices"][1].clone();
+    second["address"] = json!("0000:17:00.1");
+    let mut third = second.clone();
+    third["address"] = json!("0000:17:00.2");
+    third["driver"] = json!(null);
+    facts["pci"]["devices"].as_array_mut().unwrap().extend([second, third]);
+    let drawn = text("x", &Machine::new(&facts));
+    assert!(drawn.contains("0000:17:00.0-1 2 × Ethernet · mlx5_core"), "{drawn}");
+    assert!(drawn.contains("0000:17:00.2 Ethernet · !!"), "{drawn}");
+}
+
+/// A VM whose virtual CPUs may run on these CPUs each.
+fn vm(name: &str, vcpus: &[&str], nodes: serde_json::Value) -> serde_json::Value {
+    let threads: Vec<_> =
+        vcpus.iter().enumerate().map(|(id, cpus)| json!({"id": id, "thread": 100 + id, "cpus": cpus})).collect();
+    json!({"name": name, "pid": 42, "vcpus": threads, "iothreads": [{"id": 1, "thread": 9, "cpus": "4"}], "emulator_cpus": "0-7",
+        "memory_nodes": "0-1", "resident_kib": 1, "swapped_kib": 2048, "locked_kib": 0, "hugetlb_kib": 0, "nodes": nodes})
+}
+
+#[test]
+fn vms_are_drawn_where_they_run() {
+    let mut facts = facts();
+    let vms = json!([
+        vm(
+            "web",
+            &["0", "4"],
+            json!([{"node": 0, "kib": 900 << 10, "huge_kib": 512 << 10}, {"node": 1, "kib": 100 << 10, "huge_kib": 0}])
+        ),
+        vm("db", &["4", "2-3", "0-9"], json!(null)),
+        vm("free", &["0-9"], json!([{"node": 1, "kib": 1 << 20, "huge_kib": 0}])),
+    ]);
+    facts.insert("vms".to_owned(), vms);
+    let machine = Machine::new(&facts);
+    let drawn = text("kvm1", &machine);
+    for part in [
+        "│     │    CPUs  0+4 1+5\n│     │    A db  ·+0   ·\n│     │    C web 0+1   ·\n",
+        "│  │       CPUs  2+6 3+7*\n│  │       A db  ~+·  ~+·\n",
+        "VM C web · 2 vCPUs pinned · 900 MiB on node 0 · 100 MiB on node 1 (10 % remote) · 512 MiB\n",
+        "I/O thread 1 on CPU 4",
+        "VM A db · 1 vCPU pinned, 1 vCPU floats over CPUs 2-3, 1 vCPU floats over all CPUs · memory by\n",
+        "VM B free · 1 vCPU floats over all CPUs · 1 GiB on node 1 · no huge pages",
+        "!! db: its vCPUs are kept to CPUs of several nodes: 0-1\n",
+        "!! db and web: vCPUs of each are pinned to CPU 4\n",
+        "!! web: 2 MiB of it are swapped out\n",
+    ] {
+        assert!(drawn.contains(part), "{part:?} is missing in\n{drawn}");
+    }
+    assert!(drawn.lines().all(|line| line.chars().count() <= 100), "{drawn}");
+    let picture = svg("kvm1", &machine);
+    for part in
+        ["VM C web", "class=\"clash\"", ">A·+0<", ">C0+1<", "legend", "CPU with more than one vCPU", "to be looked at"]
+    {
+        assert!(picture.contains(part), "{part:?} is missing in\n{picture}");
+    }
+    facts.insert("vms".to_owned(), json!([]));
+    assert!(text("kvm1", &Machine::new(&facts)).contains("no VM runs"));
+}
+
+#[test]
+fn machines_with_other_vms_do_not_fold() {
+    let mut machines = Vec::new();
+    for vms in [json!([]), json!([]), json!([vm("a", &["0"], json!(null))]), json!([vm("b", &["0"], json!(null))])] {
+        let mut facts = facts();
+        facts.insert("vms".to_owned(), vms);
+        machines.push(("x".to_owned(), Machine::new(&facts)));
+    }
+    // The same VM with more memory and another process is the same.
+    let mut facts = facts();
+    let mut again = vm("a", &["0"], json!([{"node": 0, "kib": 7, "huge_kib": 0}]));
+    again["pid"] = json!(77);
+    facts.insert("vms".to_owned(), json!([again]));
+    machines.push(("y".to_owned(), Machine::new(&facts)));
+    let sizes: Vec<usize> = fold(machines).iter().map(|group| group.hosts.len()).collect();
+    assert_eq!(sizes, [2, 2, 1]);
+}
+
+#[test]
+fn a_node_in_several_packages_has_its_cpus() {
+    let mut facts = facts();
+    for thread in facts["cpu"]["topology"].as_array_mut().unwrap() {
+        thread["node"] = json!(0);
+    }
+    facts["numa"]["nodes"][0]["cpus"] = json!([0, 1, 2, 3, 4, 5, 6, 7]);
+    facts["numa"]["nodes"][1]["cpus"] = json!([]);
+    let machine = Machine::new(&facts);
+    let drawn = text("x", &machine);
+    assert!(drawn.contains("Node 0 · 8 GiB (1 GiB free) · CPUs 0-7 of several packages"), "{drawn}");
+    assert!(drawn.contains("Node 1 · 8 GiB (1 GiB free) · no CPUs"), "{drawn}");
+    assert!(svg("x", &machine).contains("in node 0, with other packages"));
 }
 
 #[test]

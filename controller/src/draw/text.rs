@@ -1,19 +1,26 @@
 //! A machine as text: a tree of at most 100 columns that reads without colour.
 
 use super::devices::{Branch, EmptySlot, Root};
-use super::machine::{CacheBox, Machine, NodeBox, Package, Pool};
+use super::machine::{CacheBox, Core, Machine, NodeBox, Package, Pool};
 use super::tree::{Line, write};
+use super::vms::{self, Home, VmBox};
 use super::words;
 
 /// Widest line.
 const WIDTH: usize = 100;
+
+/// Room for cores in columns, within the deepest branch.
+const COLUMNS: usize = 84;
+
+/// Longest name of a VM in front of its columns.
+const LABEL: usize = 16;
 
 /// Draws a machine below a heading (its host's name, say).
 pub fn text(heading: &str, machine: &Machine) -> String {
     let mut out = String::new();
     out.push_str(&words::cut(&format!("{heading} · {}", machine.title), WIDTH));
     out.push('\n');
-    for line in fill(&machine.summary, " · ", WIDTH - 2) {
+    for line in words::fill(&machine.summary, " · ", WIDTH - 2) {
         out.push_str("  ");
         out.push_str(&line);
         out.push('\n');
@@ -23,44 +30,62 @@ pub fn text(heading: &str, machine: &Machine) -> String {
         out.push_str(&words::cut(&note, WIDTH));
         out.push('\n');
     }
+    for warning in vms::warnings(machine.vms()) {
+        let words: Vec<String> = format!("!! {warning}").split(' ').map(str::to_owned).collect();
+        for (index, line) in words::fill(&words, " ", WIDTH - 3).into_iter().enumerate() {
+            out.push_str(if index == 0 { "" } else { "   " });
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
     out
 }
 
 fn lines(machine: &Machine) -> Vec<Line> {
-    let mut lines: Vec<Line> = machine.packages.iter().map(package).collect();
-    lines.extend(machine.loose_nodes.iter().map(node));
+    let vms = machine.vms();
+    let mut lines: Vec<Line> = machine.packages.iter().map(|one| package(one, vms)).collect();
+    lines.extend(machine.loose_nodes.iter().map(|one| node(one, vms)));
     for socket in &machine.empty_sockets {
         let dead = machine.loose_slots.iter().filter(|slot| slot.dead);
         let below: Vec<Line> =
             dead.map(|slot| Line::new(format!("dead slot {}: its processor is missing", slot.name))).collect();
-        lines.push(Line { text: format!("Processor socket {socket}: EMPTY"), below });
+        lines.push(Line { text: format!("Processor socket {socket}: EMPTY"), below, ..Line::default() });
     }
     if !machine.loose_roots.is_empty() {
         let below = machine.loose_roots.iter().map(root).collect();
-        lines.push(Line { text: "PCI whose node is not known".to_owned(), below });
+        lines.push(Line { text: "PCI whose node is not known".to_owned(), below, ..Line::default() });
     }
     let slots: Vec<&EmptySlot> = machine.loose_slots.iter().filter(|slot| !slot.dead).collect();
     if !slots.is_empty() {
         lines.push(empty(&slots));
     }
+    lines.extend(vms.iter().filter(|vm| vm.home() == Home::Machine).map(vm));
+    if machine.vms.as_ref().is_some_and(Vec::is_empty) {
+        lines.push(Line::new("no VM runs"));
+    }
     lines
 }
 
-fn package(package: &Package) -> Line {
+fn vm(vm: &VmBox) -> Line {
+    Line::new(format!("VM {} {} · {}", vm.tag, vm.name, vm.words().join(" · ")))
+}
+
+fn package(package: &Package, vms: &[VmBox]) -> Line {
     let number = package.id.map(|id| format!(" {id}")).unwrap_or_default();
     let model = package.model.as_ref().map(|model| format!(" · {model}")).unwrap_or_default();
     let mut below: Vec<Line> = Vec::new();
     for one in &package.nodes {
         match one.id {
-            Some(_) => below.push(node(one)),
+            Some(_) => below.push(node(one, vms)),
             // A kernel without nodes: the cores hang off the package itself.
-            None => below.extend(inside(one)),
+            None => below.extend(inside(one, vms)),
         }
     }
     if !package.slots.is_empty() {
         below.push(empty(&package.slots.iter().collect::<Vec<_>>()));
     }
-    Line { text: format!("Package{number}{model}"), below }
+    below.extend(vms.iter().filter(|vm| vm.home() == Home::Package(package.id)).map(vm));
+    Line { text: format!("Package{number}{model}"), below, ..Line::default() }
 }
 
 fn empty(slots: &[&EmptySlot]) -> Line {
@@ -68,7 +93,7 @@ fn empty(slots: &[&EmptySlot]) -> Line {
     Line::new(format!("empty slots: {}", names.join(", ")))
 }
 
-fn node(node: &NodeBox) -> Line {
+fn node(node: &NodeBox, vms: &[VmBox]) -> Line {
     let number = node.id.map(|id| format!(" {id}")).unwrap_or_default();
     let mut text = format!("Node{number}");
     match (node.memory_kib, node.free_kib) {
@@ -81,19 +106,18 @@ fn node(node: &NodeBox) -> Line {
         }
         (None, _) => {}
     }
-    if node.caches.is_empty() {
-        text.push_str(" · no CPUs");
-    }
-    Line { text, below: inside(node) }
+    text.push_str(&node.elsewhere());
+    Line { text, below: inside(node, vms), ..Line::default() }
 }
 
-fn inside(node: &NodeBox) -> Vec<Line> {
+fn inside(node: &NodeBox, vms: &[VmBox]) -> Vec<Line> {
     let mut below = Vec::new();
     if !node.pools.is_empty() {
         let pools: Vec<String> = node.pools.iter().map(pool).collect();
         below.push(Line::new(format!("huge pages: {}", pools.join(", "))));
     }
-    below.extend(node.caches.iter().map(cache));
+    below.extend(node.caches.iter().map(|one| cache(one, vms)));
+    below.extend(vms.iter().filter(|vm| node.id.is_some_and(|id| vm.home() == Home::Node(id))).map(vm));
     below.extend(node.roots.iter().map(root));
     below
 }
@@ -103,19 +127,50 @@ fn pool(pool: &Pool) -> String {
     format!("{} × {}{free}", pool.total, words::size(pool.size_kib))
 }
 
-/// A cache with its cores: `L3 32 MiB · 8 cores · 0+64 1+65 …`; a star marks isolated cores.
-fn cache(cache: &CacheBox) -> Line {
+/// A cache with its cores: `L3 32 MiB · 8 cores · CPUs 0+64 1+65 …`; a star marks isolated cores. Many cores, and those with VMs
+/// on them, stand in columns.
+fn cache(cache: &CacheBox, vms: &[VmBox]) -> Line {
     let name = cache.name.as_ref().map(|name| format!("{name} · ")).unwrap_or_default();
-    let cores: Vec<String> = cache
-        .cores
-        .iter()
-        .map(|core| {
-            let cpus: Vec<String> = core.cpus.iter().map(u32::to_string).collect();
-            format!("{}{}", cpus.join("+"), if core.isolated { "*" } else { "" })
-        })
-        .collect();
-    let count = words::count(cache.cores.len(), "core");
-    Line::new(format!("{name}{count} · CPUs {}", cores.join(" ")))
+    let title = format!("{name}{}", words::count(cache.cores.len(), "core"));
+    let cpus: Vec<u32> = cache.cores.iter().flat_map(|core| core.cpus.iter().copied()).collect();
+    let here: Vec<&VmBox> = vms.iter().filter(|vm| vm.touches(&cpus)).collect();
+    let cores: Vec<String> = cache.cores.iter().map(core).collect();
+    let line = format!("{title} · CPUs {}", cores.join(" "));
+    if here.is_empty() && line.chars().count() <= COLUMNS {
+        return Line::new(line);
+    }
+    let mut rows = vec![("CPUs".to_owned(), cores)];
+    for vm in here {
+        let marks = cache.cores.iter().map(|core| vm.mark(&core.cpus));
+        rows.push((words::cut(&format!("{} {}", vm.tag, vm.name), LABEL), marks.collect()));
+    }
+    Line { text: title, columns: columns(&rows), below: Vec::new() }
+}
+
+fn core(core: &Core) -> String {
+    let cpus: Vec<String> = core.cpus.iter().map(u32::to_string).collect();
+    format!("{}{}", cpus.join("+"), if core.isolated { "*" } else { "" })
+}
+
+/// Rows of cells below each other, in as many bands as the width asks for, all of one length. A row with nothing in a band is
+/// left out of it.
+fn columns(rows: &[(String, Vec<String>)]) -> Vec<String> {
+    let label = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+    let cell = rows.iter().flat_map(|(_, cells)| cells).map(|cell| cell.chars().count()).max().unwrap_or_default();
+    let most = (COLUMNS.saturating_sub(label) / (cell + 1)).max(1);
+    let number = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or_default();
+    let each = number.div_ceil(number.div_ceil(most).max(1)).max(1);
+    let mut lines = Vec::new();
+    for start in (0..number).step_by(each) {
+        for (name, cells) in rows {
+            let some = || cells.iter().skip(start).take(each);
+            if some().any(|text| text != "·") {
+                let text: String = some().map(|text| format!(" {text:>cell$}")).collect();
+                lines.push(format!("{name:<label$}{text}"));
+            }
+        }
+    }
+    lines
 }
 
 fn root(root: &Root) -> Line {
@@ -125,12 +180,17 @@ fn root(root: &Root) -> Line {
         Some("none") => String::new(),
         Some(source) => format!(" (node known from {})", source.replace('_', " ")),
     };
-    Line { text: format!("PCI {}{source}", root.bus), below: root.branches.iter().map(branch).collect() }
+    Line {
+        text: format!("PCI {}{source}", root.bus),
+        below: root.branches.iter().map(branch).collect(),
+        ..Line::default()
+    }
 }
 
 fn branch(branch: &Branch) -> Line {
     let mut text = branch.slot.as_ref().map(|slot| format!("[{slot}] ")).unwrap_or_default();
-    text.push_str(&format!("{} {}", branch.address, branch.kind));
+    let count = if branch.functions > 1 { format!("{} × ", branch.functions) } else { String::new() };
+    text.push_str(&format!("{} {count}{}", branch.address, branch.kind));
     if let Some(name) = &branch.name {
         text.push_str(&format!(" · {}", words::cut(name, 48)));
     }
@@ -143,14 +203,18 @@ fn branch(branch: &Branch) -> Line {
         _ => {}
     }
     if branch.vfs > 0 {
-        add(&format!("{} virtual functions", branch.vfs));
+        add(&format!(
+            "{}{}",
+            words::count(branch.vfs, "virtual function"),
+            if branch.functions > 1 { " each" } else { "" }
+        ));
     }
     match (&branch.link, &branch.degraded) {
         (Some(link), Some(best)) => add(&format!("!! {link}, could be {best}")),
         (Some(link), None) => add(link),
         _ => {}
     }
-    Line { text, below: branch.branches.iter().map(self::branch).collect() }
+    Line { text, below: branch.branches.iter().map(self::branch).collect(), ..Line::default() }
 }
 
 fn notes(machine: &Machine) -> Vec<String> {
@@ -162,6 +226,9 @@ fn notes(machine: &Machine) -> Vec<String> {
     if cores.flat_map(|cache| &cache.cores).any(|core| core.isolated) {
         notes.push("* isolated from other work".to_owned());
     }
+    if machine.vms().iter().any(|vm| vm.vcpus.iter().any(|vcpu| vcpu.place.is_narrow())) {
+        notes.push("below CPUs: numbers of the vCPUs pinned there, ~ some vCPU may run there, · none".to_owned());
+    }
     if !machine.distances.is_empty() {
         notes.push("distances between nodes:".to_owned());
         let head: Vec<String> = machine.distances.iter().map(|(id, _)| format!("{id:>4}")).collect();
@@ -172,19 +239,4 @@ fn notes(machine: &Machine) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Parts joined to lines of at most `width` characters.
-fn fill(parts: &[String], between: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for part in parts {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + between.len() + part.chars().count() <= width => {
-                line.push_str(between);
-                line.push_str(part);
-            }
-            _ => lines.push(part.clone()),
-        }
-    }
-    lines
 }

@@ -5,6 +5,8 @@
 pub struct Line {
     /// The text.
     pub text: String,
+    /// Lines below the text that are arranged in columns and never broken.
+    pub columns: Vec<String>,
     /// What hangs below.
     pub below: Vec<Line>,
 }
@@ -12,7 +14,7 @@ pub struct Line {
 impl Line {
     /// A line with nothing below it.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), below: Vec::new() }
+        Self { text: text.into(), ..Self::default() }
     }
 }
 
@@ -32,6 +34,10 @@ fn one(line: &Line, indent: &str, last: bool, width: usize, out: &mut String) {
         let head = if index == 0 { format!("{indent}{mark}") } else { format!("{below}{rest}") };
         out.push_str(head.trim_end_matches(|_| part.is_empty()));
         out.push_str(&part);
+        out.push('\n');
+    }
+    for row in &line.columns {
+        out.push_str(format!("{below}{rest}{row}").trim_end());
         out.push('\n');
     }
     for (index, child) in line.below.iter().enumerate() {
@@ -84,10 +90,13 @@ mod tests {
     #[test]
     fn branches_and_long_lines() {
         let child = Line::new("one two three four five six seven");
-        let lines = [Line { text: "top".to_owned(), below: vec![child.clone(), child] }, Line::new("end")];
+        let lines = [
+            Line { text: "top".to_owned(), columns: vec!["1  2".to_owned()], below: vec![child.clone(), child] },
+            Line::new("end"),
+        ];
         let mut out = String::new();
         write(&lines, 30, &mut out);
-        let expected = "├─ top\n│  ├─ one two three four\n│  │    five six seven\n│  └─ one two three four\n│       five six seven\n└─ end\n";
+        let expected = "├─ top\n│  │ 1  2\n│  ├─ one two three four\n│  │    five six seven\n│  └─ one two three four\n│       five six seven\n└─ end\n";
         assert_eq!(out, expected);
         let parts = wrap("0000:41:00.0 NVMe · Maker and chip of a long name · nvme0n1 · x1 gen 1", 40);
         assert_eq!(parts, ["0000:41:00.0 NVMe · Maker and chip of a", "long name · nvme0n1 · x1 gen 1"]);

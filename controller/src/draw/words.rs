@@ -93,3 +93,51 @@ pub fn decimal(bytes: u64) -> String {
     }
     format!("{bytes} bytes")
 }
+
+/// The numbers of a list as the kernel writes it (`0-3,8`); what is no number is passed over.
+pub fn numbers(list: &str) -> Vec<u32> {
+    /// More CPUs than any kernel has.
+    const MOST: u32 = 65_536;
+    let mut found = std::collections::BTreeSet::new();
+    for part in list.split(',') {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        if let (Ok(low), Ok(high)) = (low.trim().parse::<u32>(), high.trim().parse::<u32>()) {
+            found.extend(low..=high.min(MOST));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Whether a device of this class lets its link slow down when there is nothing to do, so that its rate now says nothing.
+pub fn sleeps(class: &str) -> bool {
+    let class = class.to_lowercase();
+    ["0x03", "0x0b40", "0x12"].iter().any(|start| class.starts_with(start))
+}
+
+/// Parts joined to lines of at most `width` characters, as far as the parts allow it.
+pub fn fill(parts: &[String], between: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + between.chars().count() + part.chars().count() <= width => {
+                line.push_str(between);
+                line.push_str(part);
+            }
+            _ => lines.push(part.clone()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_sizes() {
+        assert_eq!(numbers("0-2,8,x,4-3"), [0, 1, 2, 8]);
+        assert_eq!(ranges(&numbers("0-2,8")), "0-2,8");
+        assert_eq!((decimal(3_840_755_982_336), decimal(480_103_981_056)), ("3.84 TB".into(), "480.1 GB".into()));
+        assert_eq!((sleeps("0x030200"), sleeps("0x0B4000"), sleeps("0x020000")), (true, true, false));
+    }
+}
