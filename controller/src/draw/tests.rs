@@ -159,9 +159,10 @@ fn vms_are_drawn_where_they_run() {
     for part in [
         "│     │    CPUs  0+4 1+5\n│     │    A db  ·+0   ·\n│     │    C web 0+1   ·\n",
         "│  │       CPUs  2+6 3+7*\n│  │       A db  ~+·  ~+·\n",
-        "VM C web · 2 vCPUs pinned · 900 MiB on node 0 · 100 MiB on node 1 (10 % remote) · 512 MiB\n",
+        "VM C web · 2 vCPUs pinned · 900 MiB on node 0 · 100 MiB on node 1 (10 % remote)\n",
+        "· 512 MiB in huge pages",
         "I/O thread 1 on CPU 4",
-        "VM A db · 1 vCPU pinned, 1 vCPU floats over CPUs 2-3, 1 vCPU floats over all CPUs · memory by\n",
+        "VM A db · 1 vCPU pinned, 1 vCPU floats over CPUs 2-3, 1 vCPU floats over all CPUs\n",
         "VM B free · 1 vCPU floats over all CPUs · 1 GiB on node 1 · no huge pages",
         "!! db: its vCPUs are kept to CPUs of several nodes: 0-1\n",
         "!! db and web: vCPUs of each are pinned to CPU 4\n",

@@ -9,6 +9,8 @@ mod names;
 #[cfg(test)]
 mod oracle;
 mod processor;
+#[cfg(test)]
+mod rough;
 mod slot;
 mod sockets;
 mod table;
