@@ -105,9 +105,9 @@ pub fn uniform() -> Machine {
     Machine { memory_mib: 512, devices, ..Machine::plain() }
 }
 
-/// Two cores with Debian and its systemd, named `debian`.
+/// One CPU with Debian and its systemd, named `debian`.
 pub fn debian() -> Machine {
-    Machine { system: System::Debian, ..Machine::plain() }.named("debian")
+    Machine { system: System::Debian, cores: 1, ..Machine::plain() }.named("debian")
 }
 
 fn node(memory_mib: u32, sockets: &[u32]) -> Node {

@@ -75,7 +75,7 @@ pub struct Node {
 pub enum System {
     /// busybox and sshd in memory: up in a few seconds, and forgets everything at a reboot.
     Small,
-    /// Debian's systemd, sshd and tools on a disk, which keeps what is written until the machine ends.
+    /// Debian's systemd, sshd and tools on a disk, which keeps what is written as long as the [`Guest`] is there.
     Debian,
 }
 
@@ -137,7 +137,7 @@ impl Machine {
         self
     }
 
-    /// Let a reboot start it again.
+    /// Let its own reboot start it again, which may take minutes: see [`Guest::reboot`].
     #[must_use]
     pub fn restarting(mut self) -> Self {
         self.restarts = true;
