@@ -6,6 +6,7 @@ use luthier_tests::qemu::Machine;
 use luthier_tests::sshd::{Site, Sudo};
 use luthier_tests::{missing, testdata};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
@@ -33,6 +34,50 @@ fn plays_see_the_classic_names() {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("this kernel");
     let twice = format!("{0} {0}", release.trim());
     assert_eq!(outcome.result("h1", "kernel")["result"]["msg"], twice);
+}
+
+#[test]
+fn programs_of_local_facts_are_run() {
+    let Some(site) = Site::builder().hosts(1).start() else { return };
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let program = folder.path().join("role.fact");
+    std::fs::write(&program, "#!/bin/sh\necho '{\"name\": \"compute\"}'\n").expect("a program");
+    for path in [folder.path(), &program] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+    let text = format!(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - setup: {{fact_path: {}}}\n    - name: role\n      debug: {{msg: '{{{{ ansible_local.role.name }}}}'}}\n",
+        folder.path().display()
+    );
+    let outcome = site.luthier().run(&site.file("local.yml", &text), &[]);
+    outcome.exits(0);
+    assert_eq!(outcome.result("h1", "role")["result"]["msg"], "compute");
+}
+
+#[test]
+fn a_file_that_never_answers_costs_one_fact() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let root = folder.path().join("stuck");
+    for (path, text) in [("sys/devices/system/cpu/online", "0-3\n"), ("proc/meminfo", "MemTotal: 4096 kB\n")] {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    let pipe = root.join("sys/kernel/mm/ksm/run");
+    std::fs::create_dir_all(pipe.parent().expect("a parent")).expect("a folder");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let luthier = Luthier::new(&folder.path().join("home"));
+    let words = ["facts", "--format", "json", "--root", &root.display().to_string()].map(str::to_owned);
+    let facts = luthier.call(words).exits(0).json()["facts"].take();
+    assert_eq!(
+        (&facts["cpu"]["threads"], &facts["memory"]["total_kib"], &facts["ksm"]),
+        (&4.into(), &4096.into(), &Value::Null)
+    );
+    let errors = facts["errors"].as_array().expect("a list of errors");
+    assert!(
+        errors.iter().any(|error| error["key"] == "ksm" && error["reason"] == "no answer within 5 s"),
+        "{errors:?}"
+    );
 }
 
 #[test]
