@@ -18,6 +18,7 @@ pub mod hashes;
 mod install;
 pub mod job;
 pub mod log;
+pub mod order;
 pub mod paths;
 pub mod patience;
 mod planned;
