@@ -20,6 +20,7 @@ mod file_links;
 mod file_times;
 mod file_tree;
 mod find;
+mod get_url;
 mod getent;
 mod given;
 mod group;
@@ -70,9 +71,13 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tool;
+mod uri;
+mod uri_body;
 mod user;
 mod user_change;
 mod wait_for;
+mod web;
+mod web_answer;
 
 use crate::host::{Host, Stop};
 use luthier_protocol::change::Change;
@@ -80,7 +85,7 @@ use luthier_protocol::spec::ModuleSpec;
 use luthier_protocol::task::{Content, Revert};
 use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A module.
 pub trait Module: Sync {
@@ -118,6 +123,10 @@ pub struct Request<'a> {
     pub revert: &'a Revert,
     /// What [`Wanted::prepare`] asked for has been done.
     pub prepared: bool,
+    /// What the commands of [`Wanted::prepare`] printed, in order.
+    pub said: &'a [RunOutput],
+    /// When the task is given up; for the host's own calls.
+    pub deadline: Option<Instant>,
     /// For how long the task has been waiting: zero when the module is asked first.
     pub elapsed: Duration,
     /// Raised when a look at the host that takes its time shall end; for the host's own calls.
@@ -130,6 +139,8 @@ pub struct Wanted {
     /// Commands to run before anything else can be said (package lists to fetch, a file to download): the module is then
     /// asked again, with [`Request::prepared`]. They alone do not make the task changed; check mode passes over them.
     pub prepare: Vec<Change>,
+    /// What the commands print is for the module alone: it is not shown as it comes.
+    pub quiet: bool,
     /// Changes in the order they are to be made. Empty: the host is as wanted.
     pub changes: Vec<Change>,
     /// Return values as far as they are known beforehand (all that check mode shows).
@@ -191,6 +202,7 @@ pub static ALL: &[&dyn Module] = &[
     &dnf::Dnf,
     &file::File,
     &find::Find,
+    &get_url::GetUrl,
     &getent::Getent,
     &group::Group,
     &hostname::Hostname,
@@ -216,6 +228,7 @@ pub static ALL: &[&dyn Module] = &[
     &systemd::Systemd,
     &tempfile::TempFile,
     &template::Template,
+    &uri::Uri,
     &user::User,
     &wait_for::WaitFor,
 ];
