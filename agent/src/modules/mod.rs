@@ -71,6 +71,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tool;
+mod unarchive;
+mod unarchive_place;
 mod uri;
 mod uri_body;
 mod user;
@@ -228,6 +230,7 @@ pub static ALL: &[&dyn Module] = &[
     &systemd::Systemd,
     &tempfile::TempFile,
     &template::Template,
+    &unarchive::Unarchive,
     &uri::Uri,
     &user::User,
     &wait_for::WaitFor,
