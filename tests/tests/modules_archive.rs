@@ -1,9 +1,10 @@
-//! `unarchive` over real sshd: told beforehand, done, done again without a change, and undone; and archives
+//! `unarchive` and `cron` over real sshd: told beforehand, done, done again without a change, and undone; and archives
 //! that lead elsewhere.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::Outcome;
 use luthier_tests::sshd::Site;
+use luthier_tests::throwaway::Throwaway;
 use luthier_tests::web::Web;
 use luthier_tests::{Tree, missing};
 use serde_json::{Value, json};
@@ -187,4 +188,90 @@ fn nothing_is_unpacked_outside_the_destination() {
         let names = fs::read_dir("/var/tmp").into_iter().flatten().flatten().map(|entry| entry.file_name());
         !names.into_iter().any(|name| name.to_string_lossy().starts_with(".luthier-scratch-"))
     });
+}
+
+#[test]
+fn jobs_come_change_and_go_back() {
+    let Some(copy) = Throwaway::start() else { return };
+    if missing(&["crontab"]) {
+        return;
+    }
+    let Some(site) = copy.site() else { return };
+    let cron = |task: Value, arguments: &[&str]| play(&site, json!({"cron": task}), arguments);
+    let table = || copy.shell("crontab -l 2>/dev/null || true");
+    let trim = json!({"name": "trim", "special_time": "weekly", "job": "fstrim /srv/ü \"a\" 'b' %"});
+    status(&cron(trim.clone(), &["--check"]), "changed");
+    assert_eq!(table(), "");
+    let first = cron(trim.clone(), &[]);
+    let result = status(&first, "changed");
+    assert_eq!((&result["jobs"], &result["envs"]), (&json!(["trim"]), &json!([])));
+    assert_eq!(table(), "#Ansible: trim\n@weekly fstrim /srv/ü \"a\" 'b' %\n");
+    status(&cron(trim.clone(), &[]), "ok");
+    copy.shell("(crontab -l; echo '# mine'; echo '1 2 * * * mine') | crontab -");
+    let kept = table();
+    let second = cron(json!({"name": "check", "minute": "*/5", "hour": 3, "job": "check", "disabled": true}), &[]);
+    status(&second, "changed");
+    assert_eq!(table(), format!("{kept}#Ansible: check\n#*/5 3 * * * check\n"));
+    let third = cron(json!({"name": "MAILTO", "env": true, "value": "ops@example.net", "backup": true}), &[]);
+    let backup = status(&third, "changed")["backup_file"].as_str().expect("a backup").to_owned();
+    assert!(copy.shell(&format!("cat {backup}")).contains("#*/5 3"));
+    assert!(table().starts_with("MAILTO=\"ops@example.net\"\n"));
+    let undone = site.luthier().call(["rollback".to_owned(), third.run_id()]);
+    undone.exits(6);
+    assert!(!undone.text().contains("fstrim"), "a crontab's content is nobody's business: {}", undone.text());
+    back(&site, &second);
+    assert_eq!(table(), kept);
+    // Somebody else has been here since: left alone.
+    site.luthier().call(["rollback".to_owned(), first.run_id()]).exits(7);
+    assert_eq!(table(), kept);
+    status(&cron(json!({"name": "trim", "state": "absent"}), &[]), "changed");
+    status(&cron(json!({"name": "trim", "state": "absent"}), &[]), "ok");
+    assert_eq!(table(), "# mine\n1 2 * * * mine\n");
+    copy.shell("useradd -m crony; crontab -r");
+    let other = cron(json!({"name": "x", "job": "true", "user": "crony"}), &[]);
+    status(&other, "changed");
+    assert_eq!(copy.shell("crontab -u crony -l"), "#Ansible: x\n* * * * * true\n");
+    back(&site, &other);
+    assert_eq!(copy.shell("crontab -u crony -l 2>&1 || true").trim(), "no crontab for crony");
+    let refused = cron(json!({"name": "bad", "job": "x", "minute": "99"}), &[]);
+    assert!(refused.complaint("h1").contains("crontab refused"), "{}", refused.text());
+    assert_eq!(table(), "");
+}
+
+#[test]
+fn files_of_cron_are_files_and_wrong_words_are_refused() {
+    let Some(copy) = Throwaway::start() else { return };
+    if missing(&["crontab"]) {
+        return;
+    }
+    let Some(site) = copy.site() else { return };
+    let cron = |task: Value, arguments: &[&str]| play(&site, json!({"cron": task}), arguments);
+    let file = json!({"name": "scrub", "cron_file": "scrub", "user": "root", "hour": "4", "job": "scrub"});
+    let first = cron(file.clone(), &["--diff"]);
+    status(&first, "changed");
+    assert_eq!(
+        copy.shell("stat -c '%a %U' /etc/cron.d/scrub; cat /etc/cron.d/scrub"),
+        "644 root\n#Ansible: scrub\n* 4 * * * root scrub\n"
+    );
+    status(&cron(file, &[]), "ok");
+    let gone = cron(json!({"name": "scrub", "cron_file": "scrub", "state": "absent"}), &[]);
+    assert_eq!(status(&gone, "changed")["state"], "absent");
+    assert_eq!(copy.shell("ls /etc/cron.d/scrub 2>/dev/null || echo none").trim(), "none");
+    back(&site, &gone);
+    back(&site, &first);
+    assert_eq!(copy.shell("ls /etc/cron.d/scrub 2>/dev/null || echo none").trim(), "none");
+    for (task, words) in [
+        (json!({"name": "x", "job": "y", "special_time": "daily", "hour": "1"}), "cannot combine special_time"),
+        (json!({"name": "x", "job": "y", "cron_file": "z"}), "you must specify user"),
+        (json!({"name": "x"}), "must specify 'job'"),
+        (json!({"name": "x", "job": "y", "insertafter": "PATH"}), "valid only with env=yes"),
+        (json!({"name": "X", "job": "y", "env": true, "insertafter": "NONE"}), "'NONE' not found"),
+        (json!({"name": "X Y", "job": "y", "env": true}), "Invalid name for environment variable"),
+        (json!({"name": "x", "job": "y", "cron_file": "/etc/crontab", "user": "root"}), "Will not manage /etc/crontab"),
+        (json!({"name": "x\ny", "job": "y"}), "line breaks"),
+    ] {
+        let outcome = cron(task, &[]);
+        status(&outcome, "failed");
+        assert!(outcome.complaint("h1").contains(words), "{words}: {}", outcome.complaint("h1"));
+    }
 }

@@ -11,6 +11,8 @@ mod blockinfile;
 mod command;
 mod copy;
 mod copy_tree;
+mod cron;
+mod cron_table;
 mod declare;
 mod dnf;
 mod dpkg;
@@ -201,6 +203,7 @@ pub static ALL: &[&dyn Module] = &[
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
+    &cron::Cron,
     &dnf::Dnf,
     &file::File,
     &find::Find,
