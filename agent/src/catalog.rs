@@ -1,5 +1,6 @@
 //! The catalogue of this agent's modules: what the controller checks playbooks against.
 
+use crate::host::order::sort_by;
 use crate::modules;
 use luthier_protocol::catalogue::Catalogue;
 
@@ -9,7 +10,7 @@ const VERSION: u32 = 1;
 /// Every module's specification, sorted by name.
 pub fn catalogue() -> Catalogue {
     let mut modules: Vec<_> = modules::ALL.iter().map(|module| module.spec().clone()).collect();
-    modules.sort_by(|left, right| left.name.cmp(&right.name));
+    sort_by(&mut modules, |left, right| left.name > right.name);
     Catalogue { version: VERSION, modules }
 }
 

@@ -23,6 +23,7 @@ pub mod sshd;
 pub mod throwaway;
 mod tree;
 mod user;
+pub mod web;
 
 pub use processes::{alive, kill, wait_for};
 pub use skip::{missing, skip, testdata};

@@ -6,6 +6,7 @@
 
 use super::cpuset::CpuSet;
 use super::probe::{Probe, kib};
+use crate::host::order::{sort, sort_by};
 use luthier_protocol::facts::{Cache, Thread};
 
 const PACKAGE_LISTS: [&str; 4] = ["package_cpus_list", "core_siblings_list", "package_cpus", "core_siblings"];
@@ -203,7 +204,7 @@ fn distinct(pairs: impl Iterator<Item = Option<(usize, u32)>>) -> Option<u32> {
 
 fn number(raw: &[Raw], packages: &[Package], cores: &[Core]) -> Topology {
     let mut ids: Vec<Option<u32>> = packages.iter().map(|package| package.id).collect();
-    ids.sort_unstable();
+    sort(&mut ids);
     ids.dedup();
     let by_id = ids.len() == packages.len() && !ids.contains(&None);
     let package_number = |index: usize| {
@@ -212,7 +213,7 @@ fn number(raw: &[Raw], packages: &[Package], cores: &[Core]) -> Topology {
     };
 
     let mut keys: Vec<_> = cores.iter().map(|core| (core.package, core.die, core.id)).collect();
-    keys.sort_unstable();
+    sort(&mut keys);
     keys.dedup();
     let cores_by_id = keys.len() == cores.len() && !cores.iter().any(|core| core.id.is_none());
     // Otherwise they are counted within their die, in the order in which their first CPUs appear.
@@ -278,9 +279,9 @@ pub fn caches(probe: &mut Probe<'_>, online: &CpuSet) -> Vec<CacheSet> {
         }
     }
     let mut all: Vec<CacheSet> = by_index.into_iter().flatten().collect();
-    all.sort_by(|a, b| {
+    sort_by(&mut all, |a, b| {
         let key = |set: &CacheSet| (set.cache.level, set.cache.cpus.first().copied());
-        key(a).cmp(&key(b)).then_with(|| a.cache.r#type.cmp(&b.cache.r#type))
+        key(a).cmp(&key(b)).then_with(|| a.cache.r#type.cmp(&b.cache.r#type)).is_gt()
     });
     all
 }

@@ -4,6 +4,7 @@
 use super::probe::Probe;
 use super::smbios::{self, Entry, Structure};
 use super::{FactError, FactSource};
+use crate::host::order::sort_by;
 use crate::host::{Civil, Host};
 use luthier_protocol::Value;
 use luthier_protocol::facts::EntryPoint;
@@ -122,7 +123,7 @@ fn in_order(mut names: Vec<String>) -> Vec<String> {
         let (kind, instance) = name.split_once('-')?;
         Some((kind.parse::<u32>().ok()?, instance.parse::<u32>().ok()?))
     };
-    names.sort_by_key(|name| numbers(name));
+    sort_by(&mut names, |left, right| numbers(left) > numbers(right));
     names
 }
 

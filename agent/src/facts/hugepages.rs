@@ -4,6 +4,7 @@
 use super::probe::{Probe, kib, meminfo, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::sort;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{HugePageMount, HugePageSize};
@@ -35,7 +36,7 @@ impl FactSource for HugePages {
 
 fn sizes(probe: &mut Probe<'_>) -> Option<Vec<HugePageSize>> {
     let mut sizes: Vec<u64> = probe.list("hugepages.sizes", POOLS)?.iter().filter_map(|name| page_size(name)).collect();
-    sizes.sort_unstable();
+    sort(&mut sizes);
     let mut rows = Vec::new();
     for (size_kib, row) in sizes.into_iter().zip(0_usize..) {
         let mut number = |key: &str, name: &str| {

@@ -2,6 +2,7 @@
 
 use super::probe::Probe;
 use super::{FactError, FactSource};
+use crate::host::order::map;
 use crate::host::{Host, gunzip};
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -89,7 +90,7 @@ fn parameters(words: &[String]) -> BTreeMap<String, String> {
         Some((name, value)) => (name.to_owned(), value.to_owned()),
         None => (word.clone(), String::new()),
     };
-    words.iter().map(pair).collect()
+    map(words.iter().map(pair))
 }
 
 fn config(probe: &mut Probe<'_>, release: Option<&str>) -> Option<BTreeMap<String, String>> {
@@ -159,7 +160,7 @@ fn option(line: &str, found: &mut BTreeMap<String, String>) -> bool {
 
 /// Every option as if it were not set.
 fn unset() -> BTreeMap<String, String> {
-    OPTIONS.iter().map(|name| ((*name).to_owned(), "n".to_owned())).collect()
+    map(OPTIONS.iter().map(|name| ((*name).to_owned(), "n".to_owned())))
 }
 
 fn options(text: &str) -> BTreeMap<String, String> {

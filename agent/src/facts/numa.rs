@@ -7,6 +7,7 @@ use super::cpuset::CpuSet;
 use super::probe::{Probe, meminfo, numbers, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::{map, sort};
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Node, NodeAccess, NodeHugePages, NodeKind};
@@ -100,7 +101,7 @@ fn numastat(probe: &mut Probe<'_>, folder: &str) -> Option<BTreeMap<String, u64>
         let (name, pages) = line.split_once(' ')?;
         Some((name.to_owned(), pages.trim().parse().ok()?))
     };
-    Some(text.lines().filter_map(row).collect())
+    Some(map(text.lines().filter_map(row)))
 }
 
 fn access(probe: &mut Probe<'_>, folder: &str) -> Option<NodeAccess> {
@@ -118,7 +119,7 @@ fn access(probe: &mut Probe<'_>, folder: &str) -> Option<NodeAccess> {
 fn hugepages(probe: &mut Probe<'_>, key: &str, folder: &str) -> Option<Vec<NodeHugePages>> {
     let folder = format!("{folder}/hugepages");
     let mut sizes: Vec<u64> = probe.list(key, &folder)?.iter().filter_map(|name| page_size(name)).collect();
-    sizes.sort_unstable();
+    sort(&mut sizes);
     let mut pages = Vec::new();
     for size_kib in sizes {
         let folder = format!("{folder}/hugepages-{size_kib}kB");

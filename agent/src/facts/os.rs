@@ -3,6 +3,7 @@
 use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::map;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use std::collections::BTreeMap;
@@ -54,12 +55,8 @@ pub fn release(host: &Host) -> BTreeMap<String, String> {
 
 /// Lines `NAME=value` as a shell would read them: quotes and backslashes removed, comments left out.
 pub fn assignments(text: &str) -> BTreeMap<String, String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), unquote(value)))
-        .collect()
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    map(lines.filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), unquote(value))))
 }
 
 fn unquote(value: &str) -> String {

@@ -7,6 +7,7 @@ use super::probe::Probe;
 use super::slots::{self, Places};
 use super::{FactError, FactSource, pcinames};
 use crate::host::Host;
+use crate::host::order::sort;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Link, Locality, PciDevice, PciRoot};
@@ -40,7 +41,7 @@ impl FactSource for Pci {
 /// Every root bus that has a device.
 fn roots(probe: &mut Probe<'_>, tree: &Tree) -> Vec<PciRoot> {
     let mut names: Vec<&str> = tree.functions.iter().flatten().map(|function| function.root.as_str()).collect();
-    names.sort_unstable();
+    sort(&mut names);
     names.dedup();
     names.retain(|name| !name.is_empty());
     names

@@ -4,6 +4,7 @@
 use super::cpuset::CpuSet;
 use super::numa::node_cpus;
 use super::probe::Probe;
+use crate::host::order::sort;
 use luthier_protocol::facts::Locality;
 
 const DEVICES: &str = "/sys/bus/pci/devices";
@@ -169,7 +170,7 @@ impl Tree {
         }
         let same = self.functions.iter().flatten().filter(|function| function.root == root);
         let mut said: Vec<u32> = same.filter_map(|function| function.node).collect();
-        said.sort_unstable();
+        sort(&mut said);
         said.dedup();
         match (said.as_slice(), self.nodes.as_slice()) {
             ([node], _) if !root.is_empty() => told(*node, "siblings", "medium"),

@@ -4,6 +4,7 @@ use super::cpuset::CpuSet;
 use super::probe::{Probe, numbers};
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::map;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Idle, IdleState, Policy};
@@ -108,5 +109,5 @@ fn energy_bias(probe: &mut Probe<'_>, online: &CpuSet) -> BTreeMap<String, Strin
         let Some(value) = probe.quiet(&format!("{CPUS}/cpu{cpu}/power/energy_perf_bias")) else { break };
         found.entry(value.to_owned()).or_default().insert(cpu);
     }
-    found.into_iter().map(|(value, cpus)| (value, cpus.to_text())).collect()
+    map(found.into_iter().map(|(value, cpus)| (value, cpus.to_text())))
 }

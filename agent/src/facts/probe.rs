@@ -1,6 +1,7 @@
 //! Reading values for a fact source: what fails is noted once with its key, path and reason.
 
 use super::FactError;
+use crate::host::order::sort;
 use crate::host::{Attributes, Host};
 use std::collections::BTreeMap;
 use std::io;
@@ -144,7 +145,7 @@ pub fn numbered(name: &str, prefix: &str) -> Option<u32> {
 /// The numbered entries of a folder, sorted by number.
 pub fn numbers(names: &[String], prefix: &str) -> Vec<u32> {
     let mut found: Vec<u32> = names.iter().filter_map(|name| numbered(name, prefix)).collect();
-    found.sort_unstable();
+    sort(&mut found);
     found
 }
 

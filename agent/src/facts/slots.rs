@@ -8,6 +8,7 @@ use super::probe::Probe;
 use super::smbios::{self, TableSlot};
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::sort;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Locality, Processor, Slot, Socket};
@@ -235,7 +236,7 @@ fn node_sockets(probe: &mut Probe<'_>, tree: &Tree, processors: &[Processor]) ->
         }
     }
     let mut packages: Vec<u32> = found.iter().map(|(_, package)| *package).collect();
-    packages.sort_unstable();
+    sort(&mut packages);
     packages.dedup();
     let filled: Vec<usize> =
         processors.iter().enumerate().filter(|(_, one)| one.populated).map(|(index, _)| index).collect();

@@ -3,6 +3,7 @@
 use super::probe::{Probe, chosen, page_size};
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::{map, sort};
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::ThpSize;
@@ -29,7 +30,7 @@ impl FactSource for Thp {
         let size: Option<u64> = probe.number("thp.size_kib", &format!("{FOLDER}/hpage_pmd_size"));
         let khugepaged = probe.folder(&format!("{FOLDER}/khugepaged"));
         let mut sizes: Vec<u64> = names.iter().filter_map(|name| page_size(name)).collect();
-        sizes.sort_unstable();
+        sort(&mut sizes);
         let sizes = sizes
             .into_iter()
             .map(|size_kib| {
@@ -39,8 +40,7 @@ impl FactSource for Thp {
             })
             .collect();
         let numbers = khugepaged.into_iter().filter_map(|(name, text)| Some((name, text.parse().ok()?)));
-        let khugepaged =
-            Some(numbers.collect()).filter(|numbers: &std::collections::BTreeMap<_, _>| !numbers.is_empty());
+        let khugepaged = Some(map(numbers)).filter(|numbers| !numbers.is_empty());
         if khugepaged.is_none() {
             probe.note("thp.khugepaged", &format!("{FOLDER}/khugepaged"), "no such file");
         }

@@ -4,6 +4,7 @@
 use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
+use crate::host::order::sort_by;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Vm, VmNode, VmThread};
@@ -100,8 +101,9 @@ fn vm(probe: &mut Probe<'_>, pid: u32, name: String) -> Option<Vm> {
             iothreads.push(VmThread { id, thread, cpus });
         }
     }
-    vcpus.sort_by_key(|thread: &VmThread| thread.id);
-    iothreads.sort_by_key(|thread: &VmThread| thread.id);
+    for threads in [&mut vcpus, &mut iothreads] {
+        sort_by(threads, |left: &VmThread, right| left.id > right.id);
+    }
     let map = probe.file("vms[].nodes", &format!("/proc/{pid}/numa_maps"));
     Some(Vm {
         name,

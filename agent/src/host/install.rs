@@ -34,7 +34,7 @@ fn prune(folder: &Path) -> io::Result<()> {
             agents.push((entry.metadata()?.modified()?, entry.path()));
         }
     }
-    agents.sort();
+    super::order::sort(&mut agents);
     let surplus = agents.len().saturating_sub(KEEP);
     for (_, path) in agents.into_iter().take(surplus) {
         // Another session may have removed it first.

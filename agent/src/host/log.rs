@@ -134,7 +134,7 @@ pub fn files_in(folder: &Path) -> io::Result<Vec<(String, u64)>> {
             files.push((entry.file_name().to_string_lossy().into_owned(), metadata.len()));
         }
     }
-    files.sort();
+    super::order::sort(&mut files);
     Ok(files)
 }
 

@@ -11,6 +11,12 @@ pub(super) fn failed_to<'a>(verb: &'a str, path: &'a str) -> impl Fn(io::Error) 
     move |error| ModuleError::new(format!("cannot {verb} {path}: {error}"))
 }
 
+/// Put a value into a result. Out of line, as it is done everywhere.
+#[inline(never)]
+pub(super) fn set(result: &mut Map, key: &str, value: Value) {
+    result.insert(key.to_owned(), value);
+}
+
 /// Whether anything is at the path, a link's target counting and not the link.
 pub(super) fn exists(host: &Host, path: &str) -> Result<bool, ModuleError> {
     Ok(host.stat(path).map_err(failed_to("look at", path))?.is_some())

@@ -10,6 +10,7 @@ use super::declare::{Spec, param, returned, texts};
 use super::dpkg::{self, Package, Policy, Wish};
 use super::tool::{Step, Undo, ask, failed_run, need, put_output, said, shell_probe, words};
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
+use crate::host::order::sort;
 use crate::host::{Host, glob};
 use luthier_protocol::Map;
 use luthier_protocol::change::Change;
@@ -290,7 +291,7 @@ fn wishes(host: &Host, names: &[String], known: &[Package]) -> Result<Vec<Wish>,
             all = Some(answer.lines().map(str::to_owned).chain(installed).collect());
         }
         let mut matching: Vec<&String> = all.iter().flatten().filter(|name| glob::matches(&wish.name, name)).collect();
-        matching.sort();
+        sort(&mut matching);
         matching.dedup();
         if matching.is_empty() {
             return Err(ModuleError::new(format!("No package(s) matching '{}' available", wish.name)));
@@ -377,7 +378,7 @@ fn by_hand(host: &Host, request: &Request<'_>, wishes: &[Wish], known: &[Package
 
 fn sorted(names: &[&str]) -> String {
     let mut names = names.to_vec();
-    names.sort_unstable();
+    sort(&mut names);
     names.join("\n")
 }
 

@@ -13,6 +13,7 @@ use crate::host::{Host, Kind};
 use luthier_protocol::Map;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::task::Content;
+use std::borrow::Cow;
 
 const PARAMS: &[ParamSpec] = &[
     param("src", ParamKind::Path, "Directory of the fragments, on the host.").required().end(),
@@ -79,10 +80,10 @@ impl Module for Assemble {
         let attributes = request.attributes(host)?;
         let mut wanted = put(
             host,
-            &Put {
+            Put {
                 dest: host.absolute(request.needed("dest")?),
                 name: None,
-                content: &content,
+                content: Cow::Owned(content),
                 attributes: &attributes,
                 directories: &attributes.without_mode(),
                 present: None,
@@ -91,6 +92,7 @@ impl Module for Assemble {
                 follow: false,
                 validate: request.text("validate"),
                 checksum: None,
+                converges: true,
             },
         )?;
         wanted.result.insert("src".to_owned(), src.into());

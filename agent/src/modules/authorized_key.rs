@@ -7,6 +7,7 @@ use super::ownership::{Asked, Attributes};
 use super::placement::{self, Birth, NewContent};
 use super::{Module, ModuleError, Request, Wanted};
 use crate::host::Host;
+use crate::host::order::sort_by;
 use crate::host::paths::{join, parent};
 use luthier_protocol::Value;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
@@ -222,6 +223,6 @@ fn edited(text: &str, request: &Request<'_>) -> Result<Option<String>, ModuleErr
         keys.retain(|key| wanted_ids.contains(&key.id));
         changed |= keys.len() != before;
     }
-    keys.sort_by_key(|key| key.rank);
+    sort_by(&mut keys, |left, right| left.rank > right.rank);
     Ok(changed.then(|| keys.iter().map(Key::line).collect()))
 }

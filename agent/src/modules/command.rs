@@ -214,6 +214,8 @@ mod tests {
             elapsed: Duration::ZERO,
             stop: None,
             prepared: false,
+            said: &[],
+            deadline: None,
         };
         let expanded = |word: &str| expand(&Host::live(), word, &request);
         assert_eq!(expanded("${NAME}/$NAME.x"), "value/value.x");

@@ -137,10 +137,10 @@ fn one_file(
     let directories = attributes.with_mode_of(&Attributes::of(host, directory_mode)?);
     put(
         host,
-        &Put {
+        Put {
             dest: host.absolute(request.needed("dest")?),
             name,
-            content,
+            content: Cow::Borrowed(content),
             attributes: &attributes,
             directories: &directories,
             present,
@@ -149,6 +149,7 @@ fn one_file(
             follow: request.flag("follow"),
             validate: request.text("validate"),
             checksum: request.text("checksum"),
+            converges: true,
         },
     )
 }

@@ -7,6 +7,7 @@ use super::declare::{Param, Spec, param, returned, texts};
 use super::tool::{Step, Undo, ask, failed_run, need, put_output, said, words};
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
 use crate::host::Host;
+use crate::host::order::sort_by;
 use luthier_protocol::change::Change;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
 use luthier_protocol::{Map, Value};
@@ -321,7 +322,8 @@ impl Order<'_> {
                 }
             }
         }
-        missing.sort_by_key(|name| names.iter().position(|other| other == name));
+        let place = |name: &String| names.iter().position(|other| other == name);
+        sort_by(&mut missing, |left, right| place(left) > place(right));
         Ok(missing)
     }
 

@@ -90,7 +90,12 @@ pub(super) fn automatic(host: &Host) -> BTreeSet<String> {
         paragraph.lines().find_map(|line| line.strip_prefix(key)).map(|value| value.trim().to_owned())
     };
     let automatic = |paragraph: &&str| field(paragraph, "Auto-Installed:").as_deref() == Some("1");
-    text.split("\n\n").filter(automatic).filter_map(|paragraph| field(paragraph, "Package:")).collect()
+    let mut names = BTreeSet::new();
+    // One by one: collected, they would be sorted first, by much program.
+    for paragraph in text.split("\n\n").filter(automatic) {
+        names.extend(field(paragraph, "Package:"));
+    }
+    names
 }
 
 /// A package as a task names it: `name`, `name=1.2*`, `name>=1.2`.

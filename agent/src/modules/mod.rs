@@ -11,6 +11,8 @@ mod blockinfile;
 mod command;
 mod copy;
 mod copy_tree;
+mod cron;
+mod cron_table;
 mod declare;
 mod dnf;
 mod dpkg;
@@ -20,6 +22,7 @@ mod file_links;
 mod file_times;
 mod file_tree;
 mod find;
+mod get_url;
 mod getent;
 mod given;
 mod group;
@@ -70,9 +73,15 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tool;
+mod unarchive;
+mod unarchive_place;
+mod uri;
+mod uri_body;
 mod user;
 mod user_change;
 mod wait_for;
+mod web;
+mod web_answer;
 
 use crate::host::{Host, Stop};
 use luthier_protocol::change::Change;
@@ -80,7 +89,7 @@ use luthier_protocol::spec::ModuleSpec;
 use luthier_protocol::task::{Content, Revert};
 use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A module.
 pub trait Module: Sync {
@@ -118,6 +127,10 @@ pub struct Request<'a> {
     pub revert: &'a Revert,
     /// What [`Wanted::prepare`] asked for has been done.
     pub prepared: bool,
+    /// What the commands of [`Wanted::prepare`] printed, in order.
+    pub said: &'a [RunOutput],
+    /// When the task is given up; for the host's own calls.
+    pub deadline: Option<Instant>,
     /// For how long the task has been waiting: zero when the module is asked first.
     pub elapsed: Duration,
     /// Raised when a look at the host that takes its time shall end; for the host's own calls.
@@ -130,6 +143,8 @@ pub struct Wanted {
     /// Commands to run before anything else can be said (package lists to fetch, a file to download): the module is then
     /// asked again, with [`Request::prepared`]. They alone do not make the task changed; check mode passes over them.
     pub prepare: Vec<Change>,
+    /// What the commands print is for the module alone: it is not shown as it comes.
+    pub quiet: bool,
     /// Changes in the order they are to be made. Empty: the host is as wanted.
     pub changes: Vec<Change>,
     /// Return values as far as they are known beforehand (all that check mode shows).
@@ -188,9 +203,11 @@ pub static ALL: &[&dyn Module] = &[
     &blockinfile::BlockInFile,
     &command::Command,
     &copy::Copy,
+    &cron::Cron,
     &dnf::Dnf,
     &file::File,
     &find::Find,
+    &get_url::GetUrl,
     &getent::Getent,
     &group::Group,
     &hostname::Hostname,
@@ -216,6 +233,8 @@ pub static ALL: &[&dyn Module] = &[
     &systemd::Systemd,
     &tempfile::TempFile,
     &template::Template,
+    &unarchive::Unarchive,
+    &uri::Uri,
     &user::User,
     &wait_for::WaitFor,
 ];

@@ -9,6 +9,7 @@ use super::ownership::Attributes;
 use super::placement::{self, Birth, NewContent};
 use super::run_report::command;
 use super::{Module, ModuleError, Request, RunOutput, Wanted};
+use crate::host::order::sort;
 use crate::host::paths::join;
 use crate::host::{Host, Kind};
 use luthier_protocol::Map;
@@ -192,7 +193,7 @@ impl Files<'_> {
             texts.iter().flat_map(|(_, text)| text.lines()).filter_map(|line| option(line, name)).collect();
         let mut asked: Vec<&str> = params.split_whitespace().collect();
         for list in [&mut set, &mut asked] {
-            list.sort_unstable();
+            sort(list);
             list.dedup();
         }
         if set != asked {

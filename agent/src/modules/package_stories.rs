@@ -43,6 +43,8 @@ fn report(host: &Host, wanted: &Wanted, rc: i32, stdout: &str, stderr: &str) -> 
         environment: &environment,
         revert: &Revert::Unsaid,
         prepared: false,
+        said: &[],
+        deadline: None,
         elapsed: std::time::Duration::ZERO,
         stop: None,
     };

@@ -10,6 +10,7 @@ use crate::host::{Host, Kind, Stat, Wish};
 use luthier_protocol::Map;
 use luthier_protocol::change::Meta;
 use luthier_protocol::task::Content;
+use std::borrow::Cow;
 
 /// What shall be put where.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Put<'a> {
     /// Name below a destination that is a directory.
     pub name: Option<&'a str>,
     /// The content.
-    pub content: &'a Content,
+    pub content: Cow<'a, Content>,
     /// Wanted mode and owner.
     pub attributes: &'a Attributes,
     /// The same for directories that have to be made.
@@ -36,36 +37,38 @@ pub(super) struct Put<'a> {
     pub validate: Option<&'a str>,
     /// SHA-1 that the content must have.
     pub checksum: Option<&'a str>,
+    /// Asked again, the module finds nothing to do; false where asking costs too much.
+    pub converges: bool,
 }
 
 /// The changes that put it there.
-pub(super) fn put(host: &Host, put: &Put<'_>) -> Result<Wanted, ModuleError> {
-    let sha1 = sha1(put.content);
+pub(super) fn put(host: &Host, put: Put<'_>) -> Result<Wanted, ModuleError> {
+    let sha1 = sha1(&put.content);
     if put.checksum.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&sha1)) {
         let message = "Copied file does not match the expected checksum. Transfer failed.";
         return Err(ModuleError::new(message)
             .with("checksum", sha1)
             .with("expected_checksum", put.checksum.unwrap_or_default()));
     }
-    let dest = destination(host, put)?;
+    let dest = destination(host, &put)?;
     let mut result = Map::new();
     result.insert("dest".to_owned(), dest.as_str().into());
     if !put.force && exists(host, &dest)? {
         result.insert("msg".to_owned(), "file already exists".into());
         return Ok(Wanted { result: with_path_info(host, result, "dest"), ..Wanted::default() });
     }
-    let missing = missing(host, put, &dest).map_err(|error| error.with("checksum", sha1.clone()))?;
+    let missing = missing(host, &put, &dest).map_err(|error| error.with("checksum", sha1.clone()))?;
     result.insert("checksum".to_owned(), sha1.as_str().into());
-    if let Content::Inline(bytes) = put.content {
+    if let Content::Inline(bytes) = &*put.content {
         result.insert("md5sum".to_owned(), digest(bytes, Algorithm::Md5).into());
     }
     let present = host.lstat(&dest).map_err(failed_to("look at", &dest))?;
-    if same(host, &dest, present.as_ref(), put.content)? {
-        let change = attributes(host, &dest, put)?;
+    if same(host, &dest, present.as_ref(), &put.content)? {
+        let change = attributes(host, &dest, &put)?;
         let result = with_path_info(host, result, "dest");
         return Ok(Wanted { changes: change.into_iter().collect(), result, ..Wanted::default() });
     }
-    let Content::Inline(content) = put.content else {
+    let Content::Inline(content) = &*put.content else {
         return Ok(Wanted { result, needs_content: true, ..Wanted::default() });
     };
     if missing.is_empty() && !host.may(parent(&dest), Wish::Write) {
@@ -79,12 +82,15 @@ pub(super) fn put(host: &Host, put: &Put<'_>) -> Result<Wanted, ModuleError> {
     }
     let new = NewContent {
         path: &dest,
-        content: content.clone(),
+        content: match put.content.into_owned() {
+            Content::Inline(bytes) => bytes,
+            Content::Offered { .. } => Vec::new(),
+        },
         fresh,
-        present: put.present.clone(),
+        present: put.present,
         attributes: put.attributes,
         backup: put.backup,
-        converges: true,
+        converges: put.converges,
     };
     let (file, backup) = placement::replace(host, new)?;
     if let Some(backup) = backup {

@@ -193,6 +193,8 @@ mod tests {
             environment: &environment,
             revert: &Revert::Unsaid,
             prepared: false,
+            said: &[],
+            deadline: None,
             elapsed: std::time::Duration::ZERO,
             stop: None,
         };

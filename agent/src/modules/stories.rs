@@ -35,6 +35,8 @@ pub(super) fn task(host: &Host, name: &str, params: Value, content: Option<&str>
         environment: &std::collections::BTreeMap::new(),
         revert: &luthier_protocol::task::Revert::Unsaid,
         prepared: false,
+        said: &[],
+        deadline: None,
         elapsed: std::time::Duration::ZERO,
         stop: None,
     };

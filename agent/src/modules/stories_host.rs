@@ -108,6 +108,8 @@ fn wait(host: &Host, params: &Value, elapsed: u64) -> Result<Result<Map, Duratio
         elapsed: Duration::from_secs(elapsed),
         stop: Some(&stop),
         prepared: false,
+        said: &[],
+        deadline: None,
     };
     let wanted = module("wait_for").changes(host, &request).map_err(|error| error.message)?;
     assert!(wanted.changes.is_empty(), "waiting is no change");

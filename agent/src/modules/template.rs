@@ -14,6 +14,7 @@ use crate::host::Host;
 use crate::host::paths::base_name;
 use luthier_protocol::Map;
 use luthier_protocol::spec::{ModuleSpec, ParamKind, ParamSpec, ReturnSpec};
+use std::borrow::Cow;
 
 const PARAMS: &[ParamSpec] = &[
     param("src", ParamKind::Path, "The template, on the controller.").required().end(),
@@ -87,10 +88,10 @@ impl Module for Template {
         let source_name = request.text("src").map(base_name);
         put(
             host,
-            &Put {
+            Put {
                 dest: host.absolute(request.needed("dest")?),
                 name: request.text("_original_basename").or(source_name),
-                content,
+                content: Cow::Borrowed(content),
                 attributes: &attributes,
                 directories: &attributes.without_mode(),
                 present: None,
@@ -99,6 +100,7 @@ impl Module for Template {
                 follow: request.flag("follow"),
                 validate: request.text("validate"),
                 checksum: None,
+                converges: true,
             },
         )
     }

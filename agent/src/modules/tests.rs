@@ -57,6 +57,8 @@ pub(super) fn ask_with(
         elapsed: Duration::ZERO,
         stop: None,
         prepared: false,
+        said: &[],
+        deadline: None,
     };
     module.changes(host, &request)
 }

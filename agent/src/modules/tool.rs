@@ -4,8 +4,8 @@
 //! whether the change is still in effect, so that undoing compares before it acts, as it does with files.
 
 use super::{ModuleError, Request, RunOutput, Wanted};
-use crate::host::Host;
 use crate::host::query::Answer;
+use crate::host::{Command, Ending, Finished, Host, Stop};
 use luthier_protocol::Map;
 use luthier_protocol::change::{Change, Probe, Resource, Reversal, Run, Scope, State};
 use luthier_protocol::task::Revert;
@@ -96,6 +96,36 @@ pub(super) fn need(host: &Host, program: &str) -> Result<String, ModuleError> {
 /// Ask a program that only looks.
 pub(super) fn ask(host: &Host, argv: &[String]) -> Result<Answer, ModuleError> {
     host.query(argv).map_err(|error| ModuleError::new(format!("cannot run {}: {error}", line(argv))))
+}
+
+/// Run a program that changes nothing outside its own folder, for as long as the task may take. `doing` is for messages.
+pub(super) fn look(
+    host: &Host,
+    request: &Request<'_>,
+    argv: &[String],
+    stdin: Option<&[u8]>,
+    limit: usize,
+    doing: &str,
+) -> Result<Finished, ModuleError> {
+    let failed = |why: &str| ModuleError::new(["failed to ", doing, ": ", why].concat());
+    let mut environment = request.environment.clone();
+    environment.insert("LC_ALL".to_owned(), "C".to_owned());
+    let command = Command { argv, chdir: None, stdin, environment: &environment, deadline: request.deadline, limit };
+    let own;
+    let stop = match request.stop {
+        Some(stop) => stop,
+        None => {
+            own = Stop::new().map_err(|error| failed(&error.to_string()))?;
+            &own
+        }
+    };
+    let finished = host.run(&command, stop, &mut |_, _| {}).map_err(|error| failed(&error.to_string()))?;
+    match finished.ending {
+        Ending::Exited => Ok(finished),
+        Ending::TimedOut => Err(failed("timed out")),
+        Ending::Flooded => Err(failed(&format!("it is larger than {} MiB", limit >> 20))),
+        Ending::Stopped(_) => Err(failed("cancelled")),
+    }
 }
 
 /// The command that ended the task's list with an error, and what it said.

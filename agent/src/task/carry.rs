@@ -133,6 +133,10 @@ fn request<'a>(
         environment: &task.environment,
         revert: &task.revert,
         prepared: false,
+        said: &[],
+        deadline: task
+            .deadline_ms
+            .and_then(|limit| (Instant::now() + Duration::from_millis(limit)).checked_sub(elapsed)),
         elapsed,
         stop: Some(stop),
     }
@@ -148,12 +152,14 @@ fn settle(
     start: Instant,
 ) -> Outcome {
     let deadline = task.deadline_ms.map(|limit| start + Duration::from_millis(limit));
-    let prepared = Request { prepared: true, ..*request };
+    let mut said = Vec::new();
+    let prepared;
     let mut request = request;
     if !task.check && !wanted.prepare.is_empty() {
-        if let Err(outcome) = Engine::new(bench, task, deadline).prepare(module, request, &wanted) {
+        if let Err(outcome) = Engine::new(bench, task, deadline).prepare(module, request, &wanted, &mut said) {
             return *outcome;
         }
+        prepared = Request { prepared: true, said: &said, ..*request };
         request = &prepared;
         wanted = match module.changes(bench.host, request) {
             Ok(wanted) => wanted,

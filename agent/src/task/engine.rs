@@ -70,10 +70,16 @@ impl<'a, 'b> Engine<'a, 'b> {
         }
     }
 
-    /// Run what the module needs to have run before it can say what it wants.
-    pub fn prepare(&mut self, module: &dyn Module, request: &Request<'_>, wanted: &Wanted) -> Result<(), Box<Outcome>> {
-        let (mut made, mut runs) = (Vec::new(), Vec::new());
-        match self.make_each(module, request, wanted, &wanted.prepare, &mut made, &mut runs) {
+    /// Run what the module needs to have run before it can say what it wants; what that printed is added to `runs`.
+    pub fn prepare(
+        &mut self,
+        module: &dyn Module,
+        request: &Request<'_>,
+        wanted: &Wanted,
+        runs: &mut Vec<RunOutput>,
+    ) -> Result<(), Box<Outcome>> {
+        let mut made = Vec::new();
+        match self.make_each(module, request, wanted, &wanted.prepare, &mut made, runs) {
             Ok(()) => Ok(()),
             Err(stopped) if stopped.leave => Err(Box::new(stopped.outcome.changed(!made.is_empty()))),
             Err(stopped) => Err(Box::new(self.undo_own(stopped, &made))),
@@ -106,7 +112,7 @@ impl<'a, 'b> Engine<'a, 'b> {
             self.may_go_on()?;
             let (number, kept) = match (&change.resource, &change.after) {
                 (Resource::Command(_), State::Run(run)) => {
-                    let (number, output) = self.run(change, run)?;
+                    let (number, output) = self.run(change, run, self.task.live && !wanted.quiet)?;
                     let rc = output.rc;
                     runs.push(output);
                     if rc != 0 {
@@ -204,10 +210,9 @@ impl<'a, 'b> Engine<'a, 'b> {
     }
 
     /// One command.
-    fn run(&mut self, change: &Change, run: &Run) -> Result<(u64, RunOutput), Stopped> {
+    fn run(&mut self, change: &Change, run: &Run, live: bool) -> Result<(u64, RunOutput), Stopped> {
         let number = self.intent(change)?;
         let limits = Limits { environment: &self.task.environment, deadline: self.deadline, stop: self.bench.stop };
-        let live = self.task.live;
         let output = &mut *self.bench.output;
         let finished = change::run(self.bench.host, run, &limits, &mut |stream, data| {
             if live {

@@ -27,7 +27,7 @@ fn steps(engine: &Engine, list: &[PlannedStep], base: &Path, errors: &mut Vec<Di
 fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Diagnostic>) {
     let part = match &*planned.entry.spec.name {
         "template" => "templates",
-        "copy" | "script" => "files",
+        "copy" | "script" | "unarchive" | "uri" => "files",
         _ => return,
     };
     let args = &planned.task.args;
@@ -36,7 +36,10 @@ fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Di
         || planned.task.failed_when.is_some()
         || planned.task.looped.is_some();
     let named = ["src", "cmd", "_raw_params"].into_iter().find_map(|name| args.get(name));
-    let Some(source) = named.filter(|_| !guarded && args.get("remote_src").is_none()) else { return };
+    let Some(source) = named.filter(|_| !guarded && args.get("remote_src").is_none() && args.get("copy").is_none())
+    else {
+        return;
+    };
     let Value::Str(text) = &source.value else { return };
     let script =
         (&*planned.entry.spec.name == "script").then(|| shlex::split(text).unwrap_or_default().into_iter().next());
@@ -45,6 +48,11 @@ fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Di
         Some(Some(word)) => word,
         None => text.to_string(),
     };
+    if name.contains("://") && matches!(&*planned.entry.spec.name, "unarchive" | "uri") {
+        let message = format!("`{name}` is a URL: as `src` it needs `remote_src: true`");
+        errors.push(Diagnostic::error(Some(source.origin.clone()), message));
+        return;
+    }
     let Some(path) = find(name, part, planned, base) else {
         let message = format!("the file `{name}` that this task needs was not found");
         let error = Diagnostic::error(Some(source.origin.clone()), message);

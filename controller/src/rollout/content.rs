@@ -25,6 +25,7 @@ pub fn prepare(
         "template" => template(walker, module, params, scope, place).map(|draft| vec![draft]),
         "copy" => copy(module, params, place),
         "script" => script(walker, module, params, place).map(|draft| vec![draft]),
+        "uri" | "unarchive" => sent_file(walker, module, params, place).map(|draft| vec![draft]),
         _ => Ok(vec![Draft { module, params, content: None, extra: Map::new() }]),
     }
 }
@@ -102,14 +103,29 @@ fn script(walker: &HostRun, module: String, params: Map, place: &Place) -> Resul
     let words = shlex::split(line).ok_or_else(|| format!("the quotes in `{line}` do not match"))?;
     let name = words.first().ok_or("script needs the name of a file")?;
     let path = find(name, "files", place)?;
+    let content = plain_file(walker, &params, path)?;
+    Ok(Draft { module, params, content: Some(content), extra: Map::new() })
+}
+
+/// A file of the controller, decrypted where it is vaulted and `decrypt` does not forbid it.
+fn plain_file(walker: &HostRun, params: &Map, path: PathBuf) -> Result<ContentSource, String> {
     let decrypt = params.get("decrypt").and_then(Json::as_bool).unwrap_or(true);
     let inventory = walker.run.inventory.read().unwrap_or_else(PoisonError::into_inner);
     let plain = decrypt.then(|| inventory.read_vaulted(&path)).transpose().map_err(|error| error.to_string())?;
-    let content = match plain.flatten() {
-        Some(plain) => ContentSource::Bytes(plain.into()),
-        None => ContentSource::File(path),
+    Ok(plain.flatten().map_or(ContentSource::File(path), |plain| ContentSource::Bytes(plain.into())))
+}
+
+/// A task whose `src`, if it has any, is sent along unless it is the host's (`remote_src`) or a web server's.
+fn sent_file(walker: &HostRun, module: String, params: Map, place: &Place) -> Result<Draft, String> {
+    let flag = |name: &str| params.get(name).and_then(Json::as_bool);
+    let remote = flag("remote_src") == Some(true) || flag("copy") == Some(false);
+    let name = text(&params, "src").filter(|name| !remote && !name.contains("://"));
+    let content = match name.map(|name| find(name, "files", place)).transpose()? {
+        Some(path) if path.is_dir() => return Err(format!("{} is a folder: {module} needs a file", path.display())),
+        Some(path) => Some(plain_file(walker, &params, path)?),
+        None => None,
     };
-    Ok(Draft { module, params, content: Some(content), extra: Map::new() })
+    Ok(Draft { module, params, content, extra: Map::new() })
 }
 
 fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, String> {
