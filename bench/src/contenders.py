@@ -82,7 +82,7 @@ class Contenders:
     def mitogen_play(self):
         """The play under Mitogen."""
         more = {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": self.rivals.mitogen_strategies()}
-        return self.checked(self.ansible_call("mitogen", "ansible-playbook", self.plays / "play.yml", **more), 20)
+        return self.checked(self.ansible_call("mitogen", "ansible-playbook", self.plays / "mitogen.yml", **more), 20)
 
     def ansible_facts(self):
         """`ansible -m setup` on all hosts."""

@@ -62,5 +62,7 @@ def write(folder):
     (folder / "template.j2").write_text(TEMPLATE)
     (folder / "play.yml").write_text(playbook(20))
     (folder / "free.yml").write_text(playbook(20, "free"))
+    # Mitogen is a strategy: a play that names another one goes without it.
+    (folder / "mitogen.yml").write_text(playbook(20, "mitogen_linear"))
     (folder / "deploy.py").write_text(PYINFRA_DEPLOY.format(groups=5))
     return folder
