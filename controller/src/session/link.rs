@@ -56,20 +56,29 @@ impl Link {
         Box::pin(async move {
             let mut left = route.connect_timeout;
             let mut attempt = 1;
+            let mut kept = None;
             loop {
                 // The bastion has deadlines of its own; they do not count here.
                 let bastion = match &route.via {
                     Via::Jump(hop) => Some(settings.bastions.link(settings, hop, listener).await?),
                     _ => None,
                 };
-                let turn = settings.startups.enter(route.server()).await;
+                let turn = match kept.take() {
+                    Some(turn) => turn,
+                    None => settings.startups.enter(route.server()).await,
+                };
                 let begun = Instant::now();
                 let result = connect(settings, route, bastion, listener, left).await;
                 left = left.saturating_sub(begun.elapsed());
                 let error = match result {
                     Ok(link) => return link.log_in(settings, route, password, listener).await,
                     Err(Failed { error, again }) => {
-                        drop(turn);
+                        if again == Again::Soon {
+                            // Whoever was turned away keeps the turn: those behind would be turned away as well.
+                            kept = Some(turn);
+                        } else {
+                            drop(turn);
+                        }
                         match again.pause(attempt, route.attempts) {
                             Some(pause) if pause < left => {
                                 left = left.saturating_sub(pause);
