@@ -75,8 +75,9 @@ impl Throwaway {
 
     /// A real sshd whose one host `h1` is the copy.
     pub fn site(&self) -> Option<Site> {
+        // At the first level bash would read this machine's own ~/.bashrc, as it does where sshd has started it.
         let script = format!(
-            "export LUTHIER_STATE_DIR=/var/lib/luthier HOME=/root\nexec {} /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"",
+            "export LUTHIER_STATE_DIR=/var/lib/luthier HOME=/root SHLVL=2\nexec {} /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"",
             self.enter().join(" ")
         );
         Site::builder().hosts(1).force_command(&script).start()
