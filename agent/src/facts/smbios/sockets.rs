@@ -1,7 +1,6 @@
 //! Which processor a name on the board belongs to. Makers count from 0 or from 1, and not always as the processors' own
 //! names do, so names are read together and not one by one.
 
-use crate::host::order::sort;
 use luthier_protocol::facts::Processor;
 
 /// Words that a processor's number stands behind.
@@ -14,7 +13,7 @@ pub fn named(names: &[Option<&str>], vendor: Option<&str>, processors: &[Process
     }
     let numbers: Vec<Option<u32>> = names.iter().map(|name| number(name.unwrap_or_default())).collect();
     let mut used: Vec<u32> = numbers.iter().flatten().copied().collect();
-    sort(&mut used);
+    used.sort();
     used.dedup();
     let own: Vec<Option<u32>> =
         processors.iter().map(|one| number(one.designation.as_deref().unwrap_or_default())).collect();
