@@ -100,6 +100,7 @@ fn slot<'a>(slots: &'a [Value], name: &str) -> &'a Value {
 fn two_sockets_with_risers() {
     let Some(guest) = boot(lab::two_sockets_with_risers().named("risers")) else { return };
     let (facts, drawing) = examine(&guest, 180);
+    ordinary(&guest, &facts);
     let slots = rows(&facts["slots"]);
     // All five are the board's; the kernel's own slots, also of the empty ports, are the same ones.
     assert_eq!(slots.len(), 5, "{slots:?}");
@@ -153,6 +154,32 @@ fn two_sockets_with_risers() {
             "     1  21  10",
         ],
     );
+}
+
+/// An ordinary user is refused the firmware's tables, configuration space beyond its head and other users' processes: what
+/// is refused is said, and everything else is as root sees it.
+fn ordinary(guest: &Guest, root: &Value) {
+    let mine = facts(&guest.luthier(), &["-e", "ansible_user=guest"]);
+    let errors = rows(&mine["errors"]);
+    for key in ["os", "kernel", "cpu", "numa", "hugepages", "thp", "swap", "net", "block", "virt"] {
+        assert_eq!(still(&mine[key]), still(&root[key]), "{key}");
+    }
+    let firmware = &mine["firmware"];
+    assert_eq!((&firmware["processors"], &firmware["memory_devices"]), (&Value::Null, &Value::Null));
+    assert_eq!(firmware["system"]["product"], root["firmware"]["system"]["product"]);
+    let tables = "/sys/firmware/dmi/tables/DMI";
+    let refused = |key: &str| errors.iter().any(|row| row["key"] == key && row["path"] == tables && denied(row));
+    for key in ["firmware.processors", "firmware.memory_devices"] {
+        assert!(refused(key), "{key}: {errors:?}");
+    }
+    let addresses = |facts: &Value| -> Vec<Value> {
+        rows(&facts["pci"]["devices"]).iter().map(|one| json!([one["address"], one["class"], one["numa"]])).collect()
+    };
+    assert_eq!(addresses(&mine), addresses(root));
+}
+
+fn denied(row: &Value) -> bool {
+    text(&row["reason"]).contains("ermission denied")
 }
 
 /// Name of the list below a key of the facts.

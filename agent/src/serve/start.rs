@@ -1,7 +1,7 @@
 //! How an agent begins: is it the program it should be, where does it belong, who is it.
 
 use super::converse::converse;
-use crate::change::sha256;
+use crate::host::hashes::Algorithm;
 use crate::host::{self, Host, log, sys};
 use luthier_protocol::PROTOCOL_VERSION;
 use luthier_protocol::bootstrap::{failed_line, ready_line};
@@ -53,9 +53,8 @@ pub fn carry_job(state: &Path, root: Option<&Path>) -> u8 {
 
 /// Check this program's own bytes and put it in its place. An error is a kind and a detail for people.
 fn ready(options: &Options) -> Result<String, (&'static str, String)> {
-    let bytes = sys::own_program().map_err(|error| ("hash", format!("cannot read the agent's own file: {error}")))?;
-    let hash = sha256(&bytes);
-    drop(bytes);
+    let own = Host::live().digest("/proc/self/exe", Algorithm::Sha256);
+    let hash = own.map_err(|error| ("hash", format!("cannot read the agent's own file: {error}")))?;
     if hash != options.hash {
         if options.install.is_some() {
             // It is of no use to anybody; that it cannot be removed changes nothing.

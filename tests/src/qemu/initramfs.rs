@@ -42,6 +42,7 @@ const SMALL: &str = r#"mkdir -p /dev/pts /dev/shm /dev/hugepages /run/sshd /tmp
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/lib
+mkdir /tmp/guest && chown 1000:1000 /tmp/guest
 mount -t hugetlbfs hugetlbfs /dev/hugepages
 /usr/sbin/sshd -f /etc/ssh/sshd_config -E /dev/console
 trap 'reboot -f' TERM
@@ -63,7 +64,7 @@ exec switch_root /disk /sbin/init
 /// Pack it as `initramfs` in a folder.
 pub(super) fn pack(folder: &Path, kernel: &Kernel, machine: &Machine, identity: &Identity<'_>) {
     let root = folder.join("root");
-    for part in ["bin", "dev", "proc", "sys", "usr/sbin", "run", "var/lib", "modules", "var/empty"] {
+    for part in ["bin", "dev", "proc", "sys", "usr/sbin", "root", "run", "var/lib", "modules", "var/empty"] {
         fs::create_dir_all(root.join(part)).expect("a folder of the initramfs");
     }
     install(&which("busybox").expect("looked for before"), &root.join("bin/busybox"));
@@ -90,15 +91,15 @@ pub(super) fn pack(folder: &Path, kernel: &Kernel, machine: &Machine, identity: 
     let _ = fs::remove_dir_all(&root);
 }
 
-/// What Debian has by itself: accounts and sshd.
+/// What Debian has by itself: accounts (`guest` is an ordinary user's) and sshd.
 fn small(root: &Path) {
     let helpers = ["/usr/lib/openssh/sshd-session", "/usr/lib/openssh/sshd-auth"].map(PathBuf::from);
     let sshd = which("sshd").expect("looked for before");
     copy(root, [sshd].into_iter().chain(helpers).filter(|path| path.is_file()));
     let files = [
-        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\n"),
-        ("etc/group", "root:x:0:\nsshd:x:100:\n"),
-        ("etc/shadow", "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n"),
+        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\nguest:x:1000:1000::/tmp/guest:/bin/sh\n"),
+        ("etc/group", "root:x:0:\nsshd:x:100:\nguest:x:1000:\n"),
+        ("etc/shadow", "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\nguest:*:19000:0:99999:7:::\n"),
         ("etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"),
         ("etc/os-release", "ID=luthier-test\nNAME=\"Luthier test machine\"\nVERSION_ID=\"1\"\n"),
     ];
@@ -109,10 +110,11 @@ fn small(root: &Path) {
 
 /// Keys, configuration of sshd, and what the description asks for.
 fn additions(root: &Path, machine: &Machine, identity: &Identity<'_>) {
-    let config = "HostKey /etc/ssh/host_key\nPidFile none\nUsePAM no\nUseDNS no\nPermitRootLogin yes\nStrictModes no\n";
+    let config = "HostKey /etc/ssh/host_key\nPidFile none\nUsePAM no\nUseDNS no\nPermitRootLogin yes\nStrictModes no\n\
+        AuthorizedKeysFile /etc/ssh/authorized_keys\n";
     write(root, Path::new("etc/ssh/sshd_config"), config.as_bytes());
     write(root, Path::new("etc/hostname"), format!("{}\n", machine.name).as_bytes());
-    write(root, Path::new("root/.ssh/authorized_keys"), format!("{}\n", identity.authorized).as_bytes());
+    write(root, Path::new("etc/ssh/authorized_keys"), format!("{}\n", identity.authorized).as_bytes());
     let key = root.join("etc/ssh/host_key");
     fs::copy(identity.host_key, &key).expect("the host key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("chmod");
