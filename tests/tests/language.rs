@@ -223,3 +223,74 @@ fn shipped_plays_are_dry_run_on_a_live_machine() {
     }
     assert!(count >= 5, "found {count} plays");
 }
+
+/// Whole plays on two local hosts `a` and `b`.
+fn plays(text: &str, arguments: &[&str]) -> (TempDir, Outcome) {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    std::fs::write(path.join("hosts.ini"), "[pair]\na\nb\n[pair:vars]\nansible_connection=local\n")
+        .expect("an inventory");
+    std::fs::write(path.join("play.yml"), text).expect("plays");
+    let luthier = Luthier::new(&path.join("home")).inventory(&path.join("hosts.ini")).folder(path);
+    let outcome = luthier.run(&path.join("play.yml"), arguments);
+    (folder, outcome)
+}
+
+const CHOOSING: &str = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n    - set_fact: {chosen: [b], width: 1}\n- hosts: \"{{ hostvars['localhost'].chosen }}\"\n  serial: '{{ hostvars.localhost.width }}'\n  gather_facts: false\n  tasks: [{name: by fact, ping: }]\n- hosts: \"{{ groups['pair'] | first }}\"\n  gather_facts: false\n  tasks: [{name: by group, ping: }]\n";
+
+#[test]
+fn a_plays_hosts_may_come_from_groups_and_other_hosts_facts() {
+    let (_folder, outcome) = plays(CHOOSING, &[]);
+    outcome.exits(0);
+    assert_eq!((statuses(&outcome, "a").as_str(), statuses(&outcome, "b").as_str()), ("by group=ok", "by fact=ok"));
+}
+
+#[test]
+fn what_is_wrong_with_a_later_play_is_said_before_the_first_begins() {
+    let first = "- hosts: a\n  gather_facts: false\n  tasks: [{name: first, ping: }]\n";
+    for (play, words) in [
+        ("- hosts: '{{ nobody }}'\n", "'nobody' is undefined"),
+        ("- hosts: b\n  serial: '{{ nobody }}'\n", "'nobody' is undefined"),
+        ("- hosts: b\n  serial: many\n", "`many` is no batch size"),
+        ("- hosts: b\n  max_fail_percentage: few\n", "`few` is no percentage"),
+        ("- hosts: b\n  order: fancy\n", "there is no order `fancy`"),
+    ] {
+        let (_folder, outcome) = plays(&format!("{first}{play}  tasks: [{{ping: }}]\n"), &[]);
+        outcome.exits(5).says(words).says("play.yml:");
+        assert_eq!(outcome.stdout, "", "{words}");
+    }
+    // What depends on the plays before is known in its turn only: hosts were contacted then.
+    let late = "- hosts: '{{ hostvars.a.nobody }}'\n  tasks: [{ping: }]\n";
+    let (_folder, outcome) = plays(&format!("{first}{late}"), &[]);
+    outcome.exits(2).says("no attribute 'nobody'");
+    assert_eq!(statuses(&outcome, "a"), "first=ok");
+    let end = outcome.events().pop().expect("an end");
+    assert_eq!((&end["exit_code"], end["errors"].as_array().map(Vec::len)), (&json!(2), Some(1)), "{end}");
+}
+
+#[test]
+fn a_rescued_failure_is_told_as_one() {
+    let (_folder, outcome) = local(
+        "  tasks:\n    - block:\n        - {name: fails, command: /bin/false}\n      rescue:\n        - {name: saves, ping: }\n    - {name: ignored, command: /bin/false, ignore_errors: true}\n",
+        &[],
+    );
+    outcome.exits(0);
+    let told = |task: &str| {
+        let result = outcome.result("a", task);
+        (result["rescued"].clone(), result["ignored"].clone())
+    };
+    assert_eq!((told("fails"), told("ignored")), ((json!(true), json!(false)), (json!(false), json!(true))));
+    assert_eq!((outcome.recap("a", "rescued"), outcome.recap("a", "failed")), (1, 0));
+}
+
+#[test]
+fn names_that_match_nothing_are_told_with_what_was_meant() {
+    let text = "- hosts: pair\n  gather_facts: false\n  tasks: [{name: greet, ping: }]\n";
+    plays(text, &["-l", "all:!c"]).1.exits(0).says("`c` matches no host and no group").says("did you mean `a`?");
+    plays(text, &["--start-at-task", "great"]).1.exits(5).says("did you mean `greet`?");
+    plays("- hosts: pari\n  tasks: [{ping: }]\n", &[]).1.exits(0).says("did you mean `pair`?");
+    let folder = TempDir::new().expect("a folder");
+    let luthier = Luthier::new(folder.path()).folder(folder.path());
+    luthier.call(["facts", "-i", "127.0.0.1,", "--only", "cpus"]).exits(5).says("did you mean `cpu`?");
+    luthier.call(["exec", "-i", "127.0.0.1,", "all", "copy", "src=nofile", "dest=/x"]).exits(5).says("`nofile`");
+}

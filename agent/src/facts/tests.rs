@@ -295,3 +295,9 @@ fn only_what_is_asked_for() {
     let facts = gather(&Host::under(root.path()), &["numa".to_owned()]).unwrap();
     assert_eq!(facts.keys().collect::<Vec<_>>(), ["version", "numa", "errors"]);
 }
+
+#[test]
+fn the_keys_are_those_that_the_protocol_names() {
+    let keys: Vec<&str> = super::ALL.iter().map(|source| source.key()).collect();
+    assert_eq!(keys, luthier_protocol::facts::KEYS);
+}

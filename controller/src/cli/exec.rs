@@ -17,6 +17,9 @@ pub(super) fn exec(args: ExecArgs, globals: &Globals) -> Result<ExitCode, CliErr
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), Selection::default());
     let mut errors = Vec::new();
     let plays = planner.playbook(&Playbook { file: PathBuf::from("exec"), plays: vec![play] }, &mut errors);
+    for play in &plays {
+        super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);
+    }
     if !errors.is_empty() {
         return Err(errors.into());
     }

@@ -6,9 +6,19 @@ use super::inspect::{Subject, Wish, escaped, inspect};
 use super::{CliError, ExitCode, Globals};
 use crate::compare::Gathering;
 use crate::output;
-use crate::yaml::Value;
+use crate::yaml::{Value, nearest};
+use luthier_protocol::facts::KEYS;
 
 pub(super) fn facts(args: FactsArgs, globals: &Globals) -> Result<ExitCode, CliError> {
+    for key in &args.only {
+        if !KEYS.contains(&key.as_str()) {
+            let error = CliError::usage(format!("there is no fact `{key}`"));
+            return Err(error.hint(&match nearest(key, KEYS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known are {}", KEYS.join(", ")),
+            }));
+        }
+    }
     if args.outliers {
         return outliers(&args, globals);
     }

@@ -84,15 +84,7 @@ impl Fleet {
 
     /// Hosts of a pattern, under `--limit`.
     pub fn select(&self, globals: &Globals, pattern: &str) -> Result<Vec<String>, CliError> {
-        let selection = self.inventory.select(pattern)?;
-        for name in &selection.unknown {
-            globals.warn(&format!("`{name}` matches no host or group"));
-        }
-        let hosts = match &globals.options.limit {
-            Some(limit) => self.inventory.limit(&selection.hosts, limit)?,
-            None => selection.hosts,
-        };
-        Ok(hosts.iter().map(ToString::to_string).collect())
+        super::load::select(globals, &self.inventory, pattern)
     }
 
     /// How to connect, for all hosts.

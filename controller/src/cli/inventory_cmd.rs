@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(run(dir.path(), &["--hosts", "all", "-l", "b,c"]).1.data(), "b\nc\n");
         let (result, captured) = run(dir.path(), &["--hosts", "nobody"]);
         assert!(result.is_ok());
-        assert!(captured.talk().contains("\"nobody\" matches no host"), "{}", captured.talk());
+        assert!(captured.talk().contains("`nobody` matches no host"), "{}", captured.talk());
     }
 
     #[test]

@@ -45,15 +45,26 @@ fn config(globals: &Globals) -> Result<Config, CliError> {
 /// The hosts that a pattern and `--limit` select, in order. Names that fit nothing are warned of, as Ansible does.
 pub(super) fn select(globals: &Globals, inventory: &Inventory, pattern: &str) -> Result<Vec<String>, CliError> {
     let selection = inventory.select(pattern)?;
-    let unknown = selection.unknown;
+    tell_unknown(globals, inventory, &selection.unknown);
     let hosts = match &globals.options.limit {
-        Some(limit) => inventory.limit(&selection.hosts, limit)?,
+        Some(limit) => {
+            let limited = inventory.limit(&selection.hosts, limit)?;
+            tell_unknown(globals, inventory, &limited.unknown);
+            limited.hosts
+        }
         None => selection.hosts,
     };
-    let warnings: Vec<Diagnostic> = unknown
-        .into_iter()
-        .map(|name| Diagnostic::warning(None, format!("\"{name}\" matches no host and no group")))
-        .collect();
-    globals.tell(&warnings);
     Ok(hosts.into_iter().map(|host| host.0).collect())
+}
+
+/// Warn of parts of a pattern that match nothing, with the name that may have been meant.
+pub(super) fn tell_unknown(globals: &Globals, inventory: &Inventory, unknown: &[String]) {
+    let warning = |name: &String| {
+        let warning = Diagnostic::warning(None, format!("`{name}` matches no host and no group"));
+        match inventory.nearest(name) {
+            Some(near) => warning.help(format!("did you mean `{near}`?")),
+            None => warning,
+        }
+    };
+    globals.tell(&unknown.iter().map(warning).collect::<Vec<_>>());
 }

@@ -19,14 +19,31 @@ pub fn main_impl() -> std::process::ExitCode {
             error.exit_code()
         }
     };
-    code.into()
+    match globals.screen.data_lost() {
+        None => code.into(),
+        Some(error) => {
+            globals.screen.talk(&lost(&error));
+            code.gravest(ExitCode::Internal).into()
+        }
+    }
 }
 
 /// Help and version are data on stdout and no error; anything else is bad input.
 fn usage(error: &clap::Error) -> ExitCode {
-    // A reader that went away is no error.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::BadInput } else { ExitCode::Fine }
+    let printed = error.print();
+    match printed {
+        _ if error.use_stderr() => ExitCode::BadInput,
+        // A reader that went away is no error.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Screen::terminal().talk(&lost(&error.to_string()));
+            ExitCode::Internal
+        }
+        _ => ExitCode::Fine,
+    }
+}
+
+fn lost(error: &str) -> String {
+    format!("error: cannot write to standard output: {error}\n")
 }
 
 fn render(error: &CliError, colour: ColourChoice) -> String {

@@ -10,7 +10,8 @@ use crate::history::{RunMeta, new_run_id, now};
 use crate::output;
 use crate::plan::{self, PlannedPlay, Planner, Selection};
 use crate::rollout::{self, Options, RunEnd};
-use crate::yaml::Diagnostic;
+use crate::yaml::{Diagnostic, Value};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliE
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), selection.clone());
     let books = read(&args, &fleet, &planner)?;
     if args.list_hosts || args.list_tasks || args.list_tags {
-        return list(&args, &fleet, &planner, &books, globals);
+        return list(&args, fleet, &planner, &books, globals);
     }
     if args.syntax_check {
         for (file, _) in &books {
@@ -42,6 +43,18 @@ pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliE
     check_beside(&mut fleet, &books)?;
     let plays: Vec<PlannedPlay> = books.into_iter().flat_map(|(_, plays)| plays).collect();
     check_limit(globals, &fleet, &plays)?;
+    if let Some(wanted) = &args.start_at_task
+        && let Err(near) = rollout::find_start(&plays, wanted)
+    {
+        let near = near.map_or_else(
+            || "tasks that include_tasks and include_role bring in cannot be named".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(CliError::usage(format!("no task is named `{wanted}`")).hint(&near));
+    }
+    if fleet.inventory.hosts().is_empty() {
+        globals.warn("no inventory with hosts was given: there is only localhost");
+    }
     let options = Options {
         check: args.check,
         diff: args.diff,
@@ -110,8 +123,9 @@ fn check_limit(globals: &Globals, fleet: &Fleet, plays: &[PlannedPlay]) -> Resul
     let Some(limit) = &globals.options.limit else { return Ok(()) };
     let all = fleet.inventory.select("all")?;
     let limited = fleet.inventory.limit(&all.hosts, limit)?;
+    super::load::tell_unknown(globals, &fleet.inventory, &limited.unknown);
     let local = plays.iter().all(|play| matches!(play.pattern().as_str(), "localhost" | "127.0.0.1"));
-    if limited.is_empty() && !local {
+    if limited.hosts.is_empty() && !local {
         return Err(CliError::usage(format!("--limit `{limit}` leaves no host")));
     }
     Ok(())
@@ -119,16 +133,20 @@ fn check_limit(globals: &Globals, fleet: &Fleet, plays: &[PlannedPlay]) -> Resul
 
 fn list(
     args: &RunArgs,
-    fleet: &Fleet,
+    fleet: Fleet,
     planner: &Planner,
     books: &[(String, Vec<PlannedPlay>)],
     globals: &Globals,
 ) -> Result<ExitCode, CliError> {
+    let options =
+        Options { limit: globals.options.limit.clone(), extra: Arc::clone(&fleet.extra), ..Options::default() };
+    let sink = crate::event::Sink::new(vec![super::inspect::warnings(globals)]);
+    let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
     for (file, plays) in books {
         if args.list_hosts {
             let mut rows = Vec::new();
             for play in plays {
-                rows.push((play, fleet.select(globals, &play.pattern())?));
+                rows.push((play, rollout::hosts(&run, play)?));
             }
             globals.screen.data(&plan::list_hosts(file, &rows, planner));
         }
@@ -140,6 +158,20 @@ fn list(
         }
     }
     Ok(ExitCode::Fine)
+}
+
+/// Hosts that take part and results to come, as far as both can be told beforehand. What is wrong with a play as a whole is
+/// an error.
+fn foretold(run: &Arc<rollout::Run>, plays: &[PlannedPlay]) -> Result<(usize, u64), CliError> {
+    let (mut hosts, mut results) = (HashSet::new(), 0);
+    for play in plays {
+        let Some(chosen) = rollout::foretell(run, play)? else { continue };
+        let gathers =
+            play.play.gather_facts.as_ref().map_or(run.options.gather, |flag| flag.value != Value::Bool(false));
+        results += (chosen.len() * (play.tasks().len() + usize::from(gathers))) as u64;
+        hosts.extend(chosen);
+    }
+    Ok((hosts.len(), results))
 }
 
 /// Carry plays out, recorded and told, and say how it ended.
@@ -154,14 +186,14 @@ pub(super) fn carry_out(
 ) -> Result<ExitCode, CliError> {
     let check = options.check;
     let resumes = options.earlier.as_ref().map(|earlier| earlier.run().to_owned());
-    let tasks: usize = plays.iter().map(|play| play.tasks().len() + 1).sum();
-    let hosts = fleet.inventory.hosts().len().max(1);
-    let outputs = output::open(globals.format(), globals.style(), &globals.screen, Some((tasks * hosts) as u64));
     let id = new_run_id();
-    let meta = RunMeta { run: id.clone(), playbooks: names.clone(), check, hosts, time: now() };
+    let sink = crate::event::Sink::new(Vec::new());
+    let run = fleet.into_run(globals, id.clone(), options, selection, sink.clone())?;
+    let (hosts, results) = foretold(&run, &plays)?;
+    let outputs = output::open(globals.format(), globals.style(), &globals.screen, Some(results));
+    let meta = RunMeta { run: id, playbooks: names.clone(), check, hosts, time: now() };
     let recording = Recording::begin(globals, &meta, &outputs);
-    let sink = crate::event::Sink::new(vec![outputs.listener()]);
-    let run = fleet.into_run(globals, id, options, selection, sink.clone())?;
+    sink.add(outputs.listener());
     sink.emit(&Event::RunStarted {
         version: crate::event::EVENT_VERSION,
         run: run.id.to_string(),
@@ -181,11 +213,10 @@ pub(super) fn carry_out(
         recording.save(globals, &run);
     }
     let code = exit_code(&end, detailed && check);
-    sink.emit(&Event::RunFinished { recap: end.recap, exit_code: code.code() });
+    let errors = end.errors.iter().map(ToString::to_string).collect();
+    sink.emit(&Event::RunFinished { recap: end.recap, exit_code: code.code(), errors });
     outputs.finish();
-    if !end.errors.is_empty() {
-        return Err(end.errors.into());
-    }
+    globals.tell(&end.errors);
     Ok(code)
 }
 
@@ -196,6 +227,9 @@ fn exit_code(end: &RunEnd, detailed: bool) -> ExitCode {
     let mut code = ExitCode::of_recap(end.judged.values());
     if end.failed_otherwise {
         code = code.gravest(ExitCode::Internal);
+    }
+    if !end.errors.is_empty() {
+        code = code.gravest(if end.begun { ExitCode::Failed } else { ExitCode::BadInput });
     }
     let changes = end.recap.values().any(|row| row.changed > 0);
     if detailed && changes { code.gravest(ExitCode::WouldChange) } else { code }

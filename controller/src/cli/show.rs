@@ -1,8 +1,9 @@
 //! `luthier show`: a recorded run again, through the same outputs.
 
 use super::{CliError, ExitCode, Globals};
+use crate::event::Event;
 use crate::history::{History, RunState, default_folder};
-use crate::output::Outputs;
+use crate::output::{Outputs, escape};
 use clap::Args;
 
 /// Options of `show`.
@@ -24,10 +25,17 @@ pub(super) fn show(args: ShowArgs, globals: &Globals) -> Result<ExitCode, CliErr
     let run = history.find(&args.run)?;
     let outputs = Outputs::replay(globals.format(), globals.style(), &globals.screen);
     let mut events = history.events(&run.run)?;
+    let mut ended_by = Vec::new();
     for event in events.by_ref() {
         outputs.event(&event);
+        if let Event::RunFinished { errors, .. } = event {
+            ended_by = errors;
+        }
     }
     outputs.finish();
+    for error in ended_by {
+        globals.screen.talk(&format!("error: {}\n", escape(&error)));
+    }
     match run.state {
         RunState::Running => globals.warn("the run is not over: this is what it said until now"),
         RunState::Interrupted => globals.warn("the run was interrupted: its recording ends here"),

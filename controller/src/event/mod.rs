@@ -89,6 +89,9 @@ pub enum Event {
         recap: BTreeMap<String, Recap>,
         /// The exit code.
         exit_code: u8,
+        /// What ended the run that was no host's failure: a play whose `hosts` cannot be told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        errors: Vec<String>,
     },
 }
 

@@ -18,6 +18,11 @@ impl Sink {
         Self { listeners: Arc::new(Mutex::new(listeners)) }
     }
 
+    /// One listener more, told after those there are.
+    pub fn add(&self, listener: Listener) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
     /// Tell everybody. Events are told one after another, never mixed.
     pub fn emit(&self, event: &Event) {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);

@@ -139,11 +139,18 @@ impl Inventory {
         pattern::evaluate(&self.tree, &parts)
     }
 
-    /// Those of some hosts that a limit leaves. `@FILE` in it stands for the patterns in a file, one a line.
+    /// The host or group whose name is most like one that does not exist, if any is.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        let hosts = self.tree.hosts.keys().map(HostName::as_str);
+        crate::yaml::nearest(name, self.tree.groups.keys().map(String::as_str).chain(hosts))
+    }
+
+    /// Those of some hosts that a limit leaves, and what in it matches nothing in the whole inventory. `@FILE` in it stands
+    /// for the patterns in a file, one a line.
     ///
     /// # Errors
     /// As of [`Self::select`]; a file that cannot be read.
-    pub fn limit(&self, hosts: &[HostName], pattern: &str) -> Result<Vec<HostName>, Diagnostic> {
+    pub fn limit(&self, hosts: &[HostName], pattern: &str) -> Result<Selection, Diagnostic> {
         let mut parts = Vec::new();
         for part in pattern::split(pattern) {
             match part.strip_prefix('@') {
@@ -158,7 +165,8 @@ impl Inventory {
         }
         let selected = pattern::evaluate(&self.tree, &parts)?;
         let left: std::collections::HashSet<&HostName> = selected.hosts.iter().collect();
-        Ok(hosts.iter().filter(|host| left.contains(host)).cloned().collect())
+        let hosts = hosts.iter().filter(|host| left.contains(host)).cloned().collect();
+        Ok(Selection { hosts, unknown: selected.unknown })
     }
 
     /// A host's variables from everywhere the inventory knows of, with `inventory_hostname`, `group_names` and their

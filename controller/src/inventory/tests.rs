@@ -241,8 +241,10 @@ fn limits_keep_the_order_and_read_files() {
     let inventory = read(&folder, &["hosts"]).unwrap().inventory;
     let left = |limit: &str| {
         let selection = inventory.limit(inventory.hosts(), limit).unwrap();
-        selection.iter().map(|host| host.0.clone()).collect::<Vec<_>>().join(" ")
+        selection.hosts.iter().map(|host| host.0.clone()).collect::<Vec<_>>().join(" ")
     };
+    assert_eq!(inventory.limit(inventory.hosts(), "all:!h22").unwrap().unknown, ["h22"]);
+    assert_eq!((inventory.nearest("h22"), inventory.nearest("completely")), (Some("h2"), None));
     assert_eq!(left("h3,h1"), "h1 h3");
     assert_eq!(left(&format!("@{}", folder.path().join("some").display())), "h2 h4");
     assert_eq!(left("all:!h2"), "h1 h3 h4 h5");

@@ -103,6 +103,6 @@ pub(crate) fn run() -> Vec<Event> {
     let mut recap: std::collections::BTreeMap<String, Recap> = hosts.iter().map(|host| (host.clone(), good)).collect();
     recap.insert("kvm2".into(), Recap { ok: 1, changed: 1, failed: 1, ..Recap::default() });
     recap.insert("kvm6".into(), Recap { unreachable: 1, ..Recap::default() });
-    events.push(Event::RunFinished { recap, exit_code: 2 });
+    events.push(Event::RunFinished { recap, exit_code: 2, errors: Vec::new() });
     events
 }

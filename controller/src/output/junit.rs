@@ -79,6 +79,17 @@ impl Output for Junit {
                 let host = host.as_deref().map(|host| format!("{}: ", super::escape(host))).unwrap_or_default();
                 self.screen.talk(&format!("warning: {host}{}\n", super::escape(message)));
             }
+            Event::RunFinished { errors, .. } => {
+                let suite = |error: &String| Case {
+                    host: String::new(),
+                    task: "the run as a whole".to_owned(),
+                    millis: 0,
+                    verdict: Verdict::Failed(error.clone()),
+                };
+                if !errors.is_empty() {
+                    self.suites.entry("luthier".to_owned()).or_default().extend(errors.iter().map(suite));
+                }
+            }
             _ => {}
         }
     }

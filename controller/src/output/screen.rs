@@ -1,5 +1,5 @@
 //! The one way to stdout and stderr. Lines never break a progress bar, and a reader that went away (`| head`) is no
-//! error: what comes after is dropped, the run goes on.
+//! error: what comes after is dropped, the run goes on. A full disk is one: the run goes on as well, and fails at its end.
 
 use indicatif::MultiProgress;
 use std::io::{self, IsTerminal, Write};
@@ -18,6 +18,7 @@ struct Streams {
     data: Box<dyn Write + Send>,
     talk: Box<dyn Write + Send>,
     data_gone: bool,
+    data_lost: Option<String>,
 }
 
 impl Screen {
@@ -29,6 +30,7 @@ impl Screen {
                 data: Box::new(io::stdout()),
                 talk: Box::new(io::stderr()),
                 data_gone: false,
+                data_lost: None,
             })),
             bars: MultiProgress::new(),
             bars_visible: visible,
@@ -45,7 +47,7 @@ impl Screen {
 
     fn with_streams(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
         Self {
-            streams: Arc::new(Mutex::new(Streams { data, talk, data_gone: false })),
+            streams: Arc::new(Mutex::new(Streams { data, talk, data_gone: false, data_lost: None })),
             bars: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()),
             bars_visible: false,
             screen_wanted: false,
@@ -76,8 +78,14 @@ impl Screen {
     pub fn data_bytes(&self, bytes: &[u8]) {
         self.drawn_around(|| {
             let mut streams = self.streams();
-            if !streams.data_gone && streams.data.write_all(bytes).and_then(|()| streams.data.flush()).is_err() {
+            if streams.data_gone {
+                return;
+            }
+            if let Err(error) = streams.data.write_all(bytes).and_then(|()| streams.data.flush()) {
                 streams.data_gone = true;
+                if error.kind() != io::ErrorKind::BrokenPipe {
+                    streams.data_lost = Some(error.to_string());
+                }
             }
         });
     }
@@ -99,6 +107,11 @@ impl Screen {
     /// Whether the reader of stdout went away.
     pub fn data_gone(&self) -> bool {
         self.streams().data_gone
+    }
+
+    /// Why data could not be written, where that was no reader's wish.
+    pub fn data_lost(&self) -> Option<String> {
+        self.streams().data_lost.clone()
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {
@@ -149,11 +162,11 @@ impl Write for Buffer {
 mod tests {
     use super::*;
 
-    struct Gone;
+    struct Broken(io::ErrorKind);
 
-    impl Write for Gone {
+    impl Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
+            Err(self.0.into())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -164,11 +177,19 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_error() {
         let talk = Buffer::default();
-        let screen = Screen::with_streams(Box::new(Gone), Box::new(talk.clone()));
+        let screen = Screen::with_streams(Box::new(Broken(io::ErrorKind::BrokenPipe)), Box::new(talk.clone()));
         screen.data("one\n");
         screen.data("two\n");
         screen.talk("still here\n");
         assert!(screen.data_gone());
-        assert_eq!(talk.text(), "still here\n");
+        assert_eq!((talk.text().as_str(), screen.data_lost()), ("still here\n", None));
+    }
+
+    #[test]
+    fn a_full_disk_is_remembered() {
+        let full = Broken(io::ErrorKind::StorageFull);
+        let screen = Screen::with_streams(Box::new(full), Box::new(Buffer::default()));
+        screen.data("one\n");
+        assert_eq!(screen.data_lost().as_deref(), Some("no storage space"));
     }
 }

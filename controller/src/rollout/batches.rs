@@ -1,31 +1,69 @@
 //! Which hosts a play takes, in which order, in which batches.
 
 use super::run::{Run, text};
+use super::{scope, vars_files};
 use crate::plan::{PlannedPlay, percentage};
 use crate::playbook::{Play, Written};
-use crate::template::{Place, Scope};
+use crate::template::{Place, References, Scope};
 use crate::yaml::{Diagnostic, Value};
 use std::sync::{Arc, PoisonError};
 
-fn scope(run: &Run, play: &Play) -> (Scope, Place) {
-    let mut scope = Scope::new();
-    for layer in &play.keywords.vars {
-        scope.push(Arc::clone(layer));
+/// Names that may mean something else once earlier plays are done, or whose value must not be asked for twice.
+const OPEN: [&str; 6] = ["hostvars", "groups", "lookup", "query", "q", "ansible_limit"];
+
+/// The variables of a play; where something is a template, those of its `vars_files` as well.
+fn scope(run: &Arc<Run>, play: &Play) -> Result<Scope, Diagnostic> {
+    let mut scope = scope::play(run, play);
+    let templated = [&play.order, &play.max_fail_percentage].into_iter().flatten().chain(&play.serial);
+    if !play.vars_files.is_empty() && templated.chain([&play.hosts]).any(|written| written.value.has_template()) {
+        scope.push(Arc::new(vars_files::read(run, play, &scope, false)?));
+        scope.push(Arc::clone(&run.options.extra));
     }
-    scope.push(run.prompted());
-    scope.push(Arc::clone(&run.options.extra));
-    (scope, Place { search: vec![run.base.clone()], base: Some(run.base.clone()) })
+    Ok(scope)
 }
 
-fn render(run: &Run, play: &Play, written: &Written) -> Result<Value, Diagnostic> {
-    let (scope, place) = scope(run, play);
+fn render(run: &Arc<Run>, play: &Play, written: &Written) -> Result<Value, Diagnostic> {
+    let place = Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
     run.engine
-        .render(&written.value, &scope, &place)
+        .render(&written.value, &scope(run, play)?, &place)
         .map_err(|error| Diagnostic::error(Some(written.origin.clone()), error.to_string()))
 }
 
+/// What can be told of a play before anything is contacted: its hosts, where they do not depend on earlier plays or on
+/// somebody's answer. What is wrong with its `hosts`, `order`, `serial` and `max_fail_percentage` is an error.
+pub fn foretell(run: &Arc<Run>, planned: &PlannedPlay) -> Result<Option<Vec<String>>, Diagnostic> {
+    let play = &planned.play;
+    let scope = scope(run, play)?;
+    let is_settled = |written: &Written| match run.engine.references_in(&written.value, &scope) {
+        References::Names(names) => !names.iter().any(|name| {
+            OPEN.contains(&name.as_ref()) || play.prompts.iter().any(|prompt| prompt.name.as_str() == name.as_ref())
+        }),
+        References::Unknown => false,
+    };
+    if !is_settled(&play.hosts) {
+        return Ok(None);
+    }
+    let mut hosts = select(run, planned, false)?;
+    if play.order.as_ref().is_none_or(is_settled) {
+        order(run, play, &mut hosts)?;
+    }
+    if play.serial.iter().all(is_settled) {
+        split(run, play, &hosts)?;
+    }
+    if play.max_fail_percentage.as_ref().is_none_or(is_settled) {
+        max_fail(run, play)?;
+    }
+    Ok(Some(hosts))
+}
+
 /// The hosts of a play, limited and in order.
-pub fn hosts(run: &Run, planned: &PlannedPlay) -> Result<Vec<String>, Diagnostic> {
+pub fn hosts(run: &Arc<Run>, planned: &PlannedPlay) -> Result<Vec<String>, Diagnostic> {
+    let mut hosts = select(run, planned, true)?;
+    order(run, &planned.play, &mut hosts)?;
+    Ok(hosts)
+}
+
+fn select(run: &Arc<Run>, planned: &PlannedPlay, warns: bool) -> Result<Vec<String>, Diagnostic> {
     let play = &planned.play;
     let pattern = match render(run, play, &play.hosts)? {
         Value::List(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
@@ -37,20 +75,18 @@ pub fn hosts(run: &Run, planned: &PlannedPlay) -> Result<Vec<String>, Diagnostic
         error
     };
     let selection = inventory.select(&pattern).map_err(place)?;
-    for name in &selection.unknown {
-        run.warn(None, format!("the pattern `{name}` of {} matches no host or group", play.hosts.origin));
+    for name in selection.unknown.iter().filter(|_| warns) {
+        let near = inventory.nearest(name).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        run.warn(None, format!("the pattern `{name}` of {} matches no host or group{near}", play.hosts.origin));
     }
     let limited = match &run.options.limit {
-        Some(limit) => inventory.limit(&selection.hosts, limit)?,
+        Some(limit) => inventory.limit(&selection.hosts, limit)?.hosts,
         None => selection.hosts,
     };
-    let mut hosts: Vec<String> = limited.iter().map(ToString::to_string).collect();
-    drop(inventory);
-    order(run, play, &mut hosts)?;
-    Ok(hosts)
+    Ok(limited.iter().map(ToString::to_string).collect())
 }
 
-fn order(run: &Run, play: &Play, hosts: &mut [String]) -> Result<(), Diagnostic> {
+fn order(run: &Arc<Run>, play: &Play, hosts: &mut [String]) -> Result<(), Diagnostic> {
     let Some(written) = &play.order else { return Ok(()) };
     match text(&render(run, play, written)?).as_str() {
         "inventory" | "" => {}
@@ -73,7 +109,7 @@ fn order(run: &Run, play: &Play, hosts: &mut [String]) -> Result<(), Diagnostic>
 }
 
 /// The batches of `serial:`; one with all hosts when there is none.
-pub fn split(run: &Run, play: &Play, hosts: &[String]) -> Result<Vec<Vec<String>>, Diagnostic> {
+pub fn split(run: &Arc<Run>, play: &Play, hosts: &[String]) -> Result<Vec<Vec<String>>, Diagnostic> {
     let mut sizes = Vec::new();
     for written in &play.serial {
         match render(run, play, written)? {
@@ -126,7 +162,7 @@ pub fn is_over(limit: f64, lost: usize, hosts: usize) -> bool {
 }
 
 /// `max_fail_percentage`, if the play has one. One that cannot be read is an error: it must never mean "no limit".
-pub fn max_fail(run: &Run, play: &Play) -> Result<Option<f64>, Diagnostic> {
+pub fn max_fail(run: &Arc<Run>, play: &Play) -> Result<Option<f64>, Diagnostic> {
     let Some(written) = &play.max_fail_percentage else { return Ok(None) };
     let value = render(run, play, written)?;
     if value == Value::Null {

@@ -22,6 +22,8 @@ pub struct RunEnd {
     pub failed_otherwise: bool,
     /// Something other than a task failed, for all hosts (a play's `hosts` that cannot be rendered).
     pub errors: Vec<Diagnostic>,
+    /// A play has begun, so that hosts may have been contacted.
+    pub begun: bool,
 }
 
 /// Carry out every play. Connections are kept from play to play and closed at the end.
@@ -34,6 +36,7 @@ pub async fn carry_out(run: &Arc<Run>, plays: Vec<PlannedPlay>) -> RunEnd {
             Ok(PlayEnd::Next) if !run.is_stopping() => {}
             Ok(_) => break,
             Err(error) => {
+                end.begun = number > 0 || !run.memories().is_empty();
                 end.errors.push(error);
                 break;
             }

@@ -164,7 +164,7 @@ impl HostRun {
             item: shown,
             status: outcome.status,
             ignored,
-            rescued: false,
+            rescued: outcome.status == EventStatus::Failed && !ignored && self.rescues > 0,
             handler: task.handler,
             result,
             diff: if telling.diff && !telling.no_log { outcome.diff.clone() } else { Vec::new() },

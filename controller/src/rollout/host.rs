@@ -195,9 +195,8 @@ impl HostRun {
             self.rescues -= usize::from(rescued);
             self.recovering += 1;
             if flow == Flow::Failed && rescued {
-                // A failure that was another host's is that host's to be counted.
+                // A failure that was another host's is that host's to be told of.
                 if !std::mem::take(&mut self.dragged) {
-                    self.run.rescued(&self.host);
                     self.publish_failure();
                 }
                 flow = self.steps(&block.rescue, &extend(base, 1)).await;

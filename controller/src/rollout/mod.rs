@@ -33,8 +33,10 @@ mod until;
 mod vars_files;
 mod verdict;
 
+pub use batches::{foretell, hosts};
 pub use drive::{RunEnd, carry_out};
 pub use memory::{HostMemory, Used};
+pub use play::find_start;
 pub use resume::Earlier;
 pub use run::{Asker, Escalation, Options, Parts, Reload, Run};
 pub use undo::{HostUndo, Visit, capture, facts, journals, roll_back, wanted_identity};

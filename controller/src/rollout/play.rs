@@ -329,18 +329,25 @@ fn has_start(run: &Run, planned: &PlannedPlay) -> bool {
     planned.tasks().into_iter().any(|task| is_named(task, wanted))
 }
 
-fn name(run: &Arc<Run>, planned: &PlannedPlay) -> String {
-    let mut scope = crate::template::Scope::new();
-    scope.push(Arc::clone(&run.options.extra));
-    for layer in &planned.play.keywords.vars {
-        scope.push(Arc::clone(layer));
+/// The task name that is most like one that no task of these plays has: `Err` with it, if any is.
+pub fn find_start(plays: &[PlannedPlay], wanted: &str) -> Result<(), Option<String>> {
+    let tasks: Vec<_> = plays.iter().flat_map(PlannedPlay::tasks).collect();
+    if tasks.iter().any(|task| is_named(task, wanted)) {
+        return Ok(());
     }
-    scope.push(run.prompted());
-    scope.push(Arc::clone(&run.options.extra));
+    let names: Vec<String> = tasks.iter().map(|task| task.bare_name()).collect();
+    Err(crate::yaml::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned))
+}
+
+fn name(run: &Arc<Run>, planned: &PlannedPlay) -> String {
+    let scope = scope::play(run, &planned.play);
     let place = crate::template::Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
     let render = |value: &Value| run.engine.render(value, &scope, &place).ok().map(|value| text(&value));
     let named = planned.play.name.as_ref().and_then(|name| render(&name.value)).filter(|name| !name.is_empty());
-    named.unwrap_or_else(|| planned.pattern())
+    named.unwrap_or_else(|| match &planned.play.hosts.value {
+        Value::List(items) => items.iter().filter_map(render).collect::<Vec<_>>().join(","),
+        pattern => render(pattern).unwrap_or_else(|| planned.pattern()),
+    })
 }
 
 fn batch(
@@ -380,7 +387,7 @@ fn batch(
     if !planned.play.vars_files.is_empty() {
         for host in &batch.hosts {
             let scope = scope::host(run, host);
-            let variables = vars_files::read(run, &planned.play, &scope)?;
+            let variables = vars_files::read(run, &planned.play, &scope, true)?;
             batch.file_variables.insert(host.clone(), Arc::new(variables));
         }
     }

@@ -226,14 +226,6 @@ impl Run {
         self.started.store(true, Ordering::SeqCst);
     }
 
-    /// A failure that a `rescue` took after it was told: counted as rescued, not failed.
-    pub fn rescued(&self, host: &str) {
-        let mut recap = self.recap.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = recap.entry(host.to_owned()).or_default();
-        row.failed = row.failed.saturating_sub(1);
-        row.rescued += 1;
-    }
-
     /// Ask the person at the terminal, without holding anybody else up. `None` when the run stops meanwhile, or nobody
     /// answers.
     pub async fn ask(&self, question: String, echo: bool) -> Option<String> {

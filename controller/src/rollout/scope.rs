@@ -4,7 +4,7 @@ use super::memory::HostMemory;
 use super::play::Batch;
 use super::run::Run;
 use crate::plan::PlannedTask;
-use crate::playbook::role_variables;
+use crate::playbook::{Play, role_variables};
 use crate::template::{Entry, Lazy, Scope};
 use crate::yaml::{Key, Value, ValueMap};
 use indexmap::IndexMap;
@@ -67,6 +67,20 @@ pub fn host(run: &Arc<Run>, host: &str) -> Scope {
     scope.push(run.magic.fixed(run));
     named(host, &mut scope);
     scope.set("groups", Entry::Value(run.magic.groups(run)));
+    scope
+}
+
+/// The variables of a play as a whole, before it has hosts: what its `hosts` and `serial` may use.
+pub fn play(run: &Arc<Run>, play: &Play) -> Scope {
+    let mut scope = Scope::new();
+    for layer in &play.keywords.vars {
+        scope.push(Arc::clone(layer));
+    }
+    scope.push(run.prompted());
+    scope.push(Arc::clone(&run.options.extra));
+    scope.push(run.magic.fixed(run));
+    scope.set("groups", Entry::Value(run.magic.groups(run)));
+    scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
     scope
 }
 

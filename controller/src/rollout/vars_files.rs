@@ -6,8 +6,8 @@ use crate::template::{Place, Scope};
 use crate::yaml::{self, Diagnostic, Value, ValueMap};
 use std::path::Path;
 
-/// The variables of a play's `vars_files` for one host. A list means the first file that exists.
-pub fn read(run: &Run, play: &Play, scope: &Scope) -> Result<ValueMap, Diagnostic> {
+/// The variables of a play's `vars_files` for one host. A list means the first file that exists. `warns`: say where none does.
+pub fn read(run: &Run, play: &Play, scope: &Scope, warns: bool) -> Result<ValueMap, Diagnostic> {
     let mut all = ValueMap::new();
     let place = Place { search: vec![run.base.clone()], base: Some(run.base.clone()) };
     let mut scope = scope.clone();
@@ -31,6 +31,7 @@ pub fn read(run: &Run, play: &Play, scope: &Scope) -> Result<ValueMap, Diagnosti
         }
         match found {
             Some(path) => all.extend(mapping(run, &path)?),
+            None if !warns => {}
             None => run.warn(None, format!("{}: none of the vars_files here exists", written.origin)),
         }
     }

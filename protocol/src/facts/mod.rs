@@ -36,3 +36,28 @@ pub use vms::{Vm, VmNode, VmThread};
 
 /// Version of the facts' form (`facts.version`).
 pub const FACTS_VERSION: u32 = 1;
+
+/// What may be asked for one by one: the keys of the whole set, in the order in which they are read.
+pub const KEYS: [&str; 21] = [
+    "os",
+    "kernel",
+    "cpu",
+    "numa",
+    "memory",
+    "hugepages",
+    "thp",
+    "ksm",
+    "swap",
+    "psi",
+    "pci",
+    "slots",
+    "net",
+    "block",
+    "firmware",
+    "virt",
+    "time",
+    "power",
+    "irqs",
+    "services",
+    "vms",
+];

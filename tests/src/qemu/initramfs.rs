@@ -97,7 +97,10 @@ fn small(root: &Path) {
     let sshd = which("sshd").expect("looked for before");
     copy(root, [sshd].into_iter().chain(helpers).filter(|path| path.is_file()));
     let files = [
-        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\nguest:x:1000:1000::/tmp/guest:/bin/sh\n"),
+        (
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\nguest:x:1000:1000::/tmp/guest:/bin/sh\n",
+        ),
         ("etc/group", "root:x:0:\nsshd:x:100:\nguest:x:1000:\n"),
         ("etc/shadow", "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\nguest:*:19000:0:99999:7:::\n"),
         ("etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"),
