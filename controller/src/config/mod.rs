@@ -2,7 +2,9 @@
 //! environment variables.
 
 mod ansible_cfg;
+mod reference;
 mod settings;
 mod toml_file;
 
+pub use reference::reference;
 pub use settings::Settings;

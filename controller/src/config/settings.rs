@@ -50,39 +50,45 @@ pub struct Settings {
     pub become_ask_pass: Option<bool>,
 }
 
-/// Name, environment variables in the order they count, section of `ansible.cfg` (empty: not there).
+/// Name, environment variables in the order they count, section of `ansible.cfg` (empty: not there), meaning.
 pub(super) struct Known {
     pub(super) name: &'static str,
     pub(super) variables: &'static [&'static str],
     pub(super) section: &'static str,
+    pub(super) what: &'static str,
 }
 
-const fn known(name: &'static str, variables: &'static [&'static str], section: &'static str) -> Known {
-    Known { name, variables, section }
+const fn known(
+    name: &'static str,
+    variables: &'static [&'static str],
+    section: &'static str,
+    what: &'static str,
+) -> Known {
+    Known { name, variables, section, what }
 }
 
 /// Everything that can be configured.
 pub(super) const KNOWN: [Known; 20] = [
-    known("inventory", &["LUTHIER_INVENTORY", "ANSIBLE_INVENTORY"], "defaults"),
-    known("roles_path", &["LUTHIER_ROLES_PATH", "ANSIBLE_ROLES_PATH"], "defaults"),
-    known("remote_user", &["LUTHIER_USER", "ANSIBLE_REMOTE_USER"], "defaults"),
-    known("private_key_file", &["LUTHIER_PRIVATE_KEY", "ANSIBLE_PRIVATE_KEY_FILE"], "defaults"),
-    known("host_key_checking", &["LUTHIER_HOST_KEY_CHECKING", "ANSIBLE_HOST_KEY_CHECKING"], "defaults"),
-    known("accept_new_host_keys", &["LUTHIER_ACCEPT_NEW_HOST_KEYS"], ""),
-    known("forks", &["LUTHIER_FORKS", "ANSIBLE_FORKS"], "defaults"),
-    known("vault_password_file", &["LUTHIER_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE"], "defaults"),
-    known("timeout", &["LUTHIER_TIMEOUT", "ANSIBLE_TIMEOUT"], "defaults"),
-    known("ssh_args", &["LUTHIER_SSH_ARGS", "ANSIBLE_SSH_ARGS"], "ssh_connection"),
-    known("ssh_common_args", &["LUTHIER_SSH_COMMON_ARGS", "ANSIBLE_SSH_COMMON_ARGS"], "ssh_connection"),
-    known("ssh_extra_args", &["LUTHIER_SSH_EXTRA_ARGS", "ANSIBLE_SSH_EXTRA_ARGS"], "ssh_connection"),
-    known("unreachable_counts", &["LUTHIER_UNREACHABLE_COUNTS"], ""),
-    known("gathering", &["LUTHIER_GATHERING", "ANSIBLE_GATHERING"], "defaults"),
-    known("become", &["LUTHIER_BECOME", "ANSIBLE_BECOME"], "privilege_escalation"),
-    known("become_user", &["LUTHIER_BECOME_USER", "ANSIBLE_BECOME_USER"], "privilege_escalation"),
-    known("become_method", &["LUTHIER_BECOME_METHOD", "ANSIBLE_BECOME_METHOD"], "privilege_escalation"),
-    known("become_exe", &["LUTHIER_BECOME_EXE", "ANSIBLE_BECOME_EXE"], "privilege_escalation"),
-    known("become_flags", &["LUTHIER_BECOME_FLAGS", "ANSIBLE_BECOME_FLAGS"], "privilege_escalation"),
-    known("become_ask_pass", &["LUTHIER_ASK_BECOME_PASS", "ANSIBLE_BECOME_ASK_PASS"], "privilege_escalation"),
+    known("inventory", &["LUTHIER_INVENTORY", "ANSIBLE_INVENTORY"], "defaults", "Inventory files, folders or scripts, or host names with commas"),
+    known("roles_path", &["LUTHIER_ROLES_PATH", "ANSIBLE_ROLES_PATH"], "defaults", "Folders in which roles are looked for, after `roles/` beside the playbook"),
+    known("remote_user", &["LUTHIER_USER", "ANSIBLE_REMOTE_USER"], "defaults", "User to log in as"),
+    known("private_key_file", &["LUTHIER_PRIVATE_KEY", "ANSIBLE_PRIVATE_KEY_FILE"], "defaults", "Key to log in with"),
+    known("host_key_checking", &["LUTHIER_HOST_KEY_CHECKING", "ANSIBLE_HOST_KEY_CHECKING"], "defaults", "`false`: any host key is taken, with a warning; no password is sent then"),
+    known("accept_new_host_keys", &["LUTHIER_ACCEPT_NEW_HOST_KEYS"], "", "`true`: keys of hosts that are not known yet are recorded"),
+    known("forks", &["LUTHIER_FORKS", "ANSIBLE_FORKS"], "defaults", "Hosts worked on at once (50)"),
+    known("vault_password_file", &["LUTHIER_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE"], "defaults", "File with the vault password, or a program that prints it"),
+    known("timeout", &["LUTHIER_TIMEOUT", "ANSIBLE_TIMEOUT"], "defaults", "Seconds to wait for a connection (10)"),
+    known("ssh_args", &["LUTHIER_SSH_ARGS", "ANSIBLE_SSH_ARGS"], "ssh_connection", "OpenSSH options that rank before what variables say"),
+    known("ssh_common_args", &["LUTHIER_SSH_COMMON_ARGS", "ANSIBLE_SSH_COMMON_ARGS"], "ssh_connection", "OpenSSH options for hosts whose variables name none"),
+    known("ssh_extra_args", &["LUTHIER_SSH_EXTRA_ARGS", "ANSIBLE_SSH_EXTRA_ARGS"], "ssh_connection", "OpenSSH options after those"),
+    known("unreachable_counts", &["LUTHIER_UNREACHABLE_COUNTS"], "", "`false`: a host that cannot be reached does not count as failed when a batch is judged (Ansible's way)"),
+    known("gathering", &["LUTHIER_GATHERING", "ANSIBLE_GATHERING"], "defaults", "`implicit` (plays gather facts unless they say no), `smart`, or `explicit` (only where they say yes)"),
+    known("become", &["LUTHIER_BECOME", "ANSIBLE_BECOME"], "privilege_escalation", "Become another user on hosts"),
+    known("become_user", &["LUTHIER_BECOME_USER", "ANSIBLE_BECOME_USER"], "privilege_escalation", "Whom (root)"),
+    known("become_method", &["LUTHIER_BECOME_METHOD", "ANSIBLE_BECOME_METHOD"], "privilege_escalation", "`sudo`, `su` or `doas`"),
+    known("become_exe", &["LUTHIER_BECOME_EXE", "ANSIBLE_BECOME_EXE"], "privilege_escalation", "The program, where it is not called like the method"),
+    known("become_flags", &["LUTHIER_BECOME_FLAGS", "ANSIBLE_BECOME_FLAGS"], "privilege_escalation", "Its flags"),
+    known("become_ask_pass", &["LUTHIER_ASK_BECOME_PASS", "ANSIBLE_BECOME_ASK_PASS"], "privilege_escalation", "Ask for the password that it needs"),
 ];
 
 /// A value as its source has it.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 const MAX_IMPORTS: usize = 64;
 
 /// Keys of a play that are no shared keywords.
-const OWN: &[&str] = &[
+pub(super) const OWN: &[&str] = &[
     "name",
     "hosts",
     "gather_facts",

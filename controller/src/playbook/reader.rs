@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Deepest chain of imports; deeper ones can only be a mistake.
 const MAX_IMPORTS: usize = 64;
 
-const BLOCK: &[&str] = &["name", "block", "rescue", "always", "notify"];
+pub(super) const BLOCK: &[&str] = &["name", "block", "rescue", "always", "notify"];
 
 /// Renders the name of an import before there is any host: from `-e` and the variables given.
 pub type RenderName = dyn Fn(&Value, &[Arc<ValueMap>]) -> Result<String, String> + Send + Sync;

@@ -28,7 +28,7 @@ pub(super) const OWN: &[&str] = &[
     "poll",
 ];
 
-const LOOP_CONTROL: &[&str] =
+pub(super) const LOOP_CONTROL: &[&str] =
     &["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"];
 
 /// The text of a mapping's key.

@@ -46,6 +46,19 @@ pub use scope::{Entry, Lazy, Place, Scope};
 
 use crate::yaml::Value;
 
+/// Names of filters, tests and lookups, each list sorted.
+pub fn names() -> [(&'static str, Vec<&'static str>); 3] {
+    let sorted = |mut names: Vec<&'static str>| {
+        names.sort_unstable();
+        names
+    };
+    [
+        ("Filters", sorted(filters::names().collect())),
+        ("Tests", sorted(tests::names().collect())),
+        ("Lookups", sorted(lookups::names().collect())),
+    ]
+}
+
 /// A value as a YAML document, in block style.
 pub fn yaml_text(value: &Value) -> String {
     let style = serial::YamlStyle { flow: Some(false), ..serial::YamlStyle::default() };
