@@ -294,3 +294,44 @@ fn names_that_match_nothing_are_told_with_what_was_meant() {
     luthier.call(["facts", "-i", "127.0.0.1,", "--only", "cpus"]).exits(5).says("did you mean `cpu`?");
     luthier.call(["exec", "-i", "127.0.0.1,", "all", "copy", "src=nofile", "dest=/x"]).exits(5).says("`nofile`");
 }
+
+#[test]
+fn a_playbook_in_a_folder_finds_what_is_beside_it() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    for (name, text) in [
+        ("hosts.ini", "a ansible_connection=local\n"),
+        ("plays/files/one.txt", "1"),
+        ("plays/roles/r/files/two", "2"),
+        (
+            "plays/roles/r/tasks/main.yml",
+            "- {name: role, copy: {src: '{{ role_path }}/files/two', dest: '{{ out }}'}}\n",
+        ),
+        ("plays/vars/found.yml", "found: yes\n"),
+        (
+            "plays/play.yml",
+            "- hosts: a\n  gather_facts: false\n  vars: {out: '{{ playbook_dir }}/../out'}\n  roles: [r]\n  tasks:\n    - {name: glob, copy: {src: '{{ item }}', dest: '{{ out }}'}, with_fileglob: '*.txt'}\n    - {name: first, include_vars: '{{ item }}', with_first_found: [nope.yml, found.yml]}\n",
+        ),
+    ] {
+        let file = path.join(name);
+        std::fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
+    }
+    let luthier = Luthier::new(&path.join("home")).inventory(&path.join("hosts.ini")).folder(path);
+    let outcome = luthier.call(["run", "plays/play.yml", "-o", "json"]);
+    outcome.exits(0);
+    assert_eq!(statuses(&outcome, "a"), "r : role=changed glob=changed first=ok");
+    assert_eq!(std::fs::read_to_string(path.join("out")).expect("a copy"), "1");
+}
+
+#[test]
+fn how_a_host_is_reached_can_be_read_where_nobody_said_it() {
+    let say = "  tasks:\n    - {name: say, debug: {msg: '{{ ansible_host }} {{ ansible_connection }} {{ ansible_user | default(0) }} {{ ansible_limit is defined }} {{ ansible_port is defined }}'}, check_mode: true}\n    - {name: check, debug: {msg: '{{ ansible_check_mode }}'}, check_mode: true}\n    - {name: other, debug: {msg: '{{ hostvars.b.ansible_host is defined }}'}}\n";
+    let (_folder, outcome) = plays(&format!("- hosts: pair\n  gather_facts: false\n{say}"), &["-u", "me"]);
+    outcome.exits(0);
+    let said = |task: &str| outcome.result("a", task)["result"]["msg"].clone();
+    assert_eq!(said("say"), "a local me False False");
+    assert_eq!((said("check"), said("other")), (json!(false), json!(false)));
+    let (_folder, outcome) = plays(&format!("- hosts: localhost\n  gather_facts: false\n{say}"), &["-l", "localhost"]);
+    assert_eq!(outcome.result("localhost", "say")["result"]["msg"], "localhost local 0 True False");
+}

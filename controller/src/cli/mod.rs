@@ -42,8 +42,8 @@ pub use data_format::DataFormat;
 pub use error::CliError;
 pub use exit_code::ExitCode;
 pub use extra_vars::extra_vars;
-pub use language::language;
 pub use globals::{ConnectionChoice, GlobalArgs, Globals};
+pub use language::language;
 pub use main_impl::main_impl;
 pub use reference::reference;
 

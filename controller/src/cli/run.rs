@@ -91,7 +91,9 @@ fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String,
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();
     for file in &args.playbooks {
-        let playbook = reader.playbook(file, &mut errors);
+        // Whole paths: where something stands is the same from everywhere.
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let playbook = reader.playbook(&whole, &mut errors);
         let plays = planner.playbook(&playbook, &mut errors);
         for play in &plays {
             super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);

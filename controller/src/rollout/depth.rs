@@ -13,7 +13,7 @@ pub const DEEPEST: usize = 400;
 impl HostRun {
     /// Includes that never come to an end would fill the memory: the host fails instead.
     pub async fn too_deep(&mut self, task: &Arc<PlannedTask>, scope: Scope) -> Flow {
-        let file = task.task.file.display();
+        let file = crate::yaml::shown(&task.task.file).display();
         let message =
             format!("{}: tasks are included in each other without end: {file} again and again", task.task.origin);
         let item = Item { scope, item: None, label: None, progress: Progress::Done(Outcome::failed(message)) };

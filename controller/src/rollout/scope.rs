@@ -4,7 +4,7 @@ use super::memory::HostMemory;
 use super::play::Batch;
 use super::run::Run;
 use crate::plan::PlannedTask;
-use crate::playbook::{Play, role_variables};
+use crate::playbook::{Keywords, Play, Written, role_variables};
 use crate::template::{Entry, Lazy, Scope};
 use crate::yaml::{Key, Value, ValueMap};
 use indexmap::IndexMap;
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memory: &HostMemory) -> Scope {
     let known = memory.variables();
     let mut scope = Scope::new();
+    scope.imply(Arc::new(implied(run, &task.keywords, host)));
     let roles = batch.roles();
     for role in roles.iter() {
         scope.push(Arc::clone(&role.defaults));
@@ -130,6 +131,31 @@ fn magic(run: &Arc<Run>, batch: &Batch, host: &str, scope: &mut Scope) {
     scope.set("hostvars", Entry::Lazy(Arc::new(HostVars { run: Arc::clone(run) })));
 }
 
+/// How a host is reached where no variable says it: from keywords and the configuration, as Ansible tells it to tasks.
+fn implied(run: &Run, keywords: &Keywords, host: &str) -> ValueMap {
+    let mut map = ValueMap::new();
+    let written = |written: &Option<Written>| written.as_ref().map(|written| written.value.clone());
+    let mut put = |names: [&'static str; 2], value: Option<Value>| {
+        if let Some(value) = value {
+            for name in names {
+                map.insert(Key::from(name), value.clone());
+            }
+        }
+    };
+    let defaults = &run.defaults;
+    let own = run.inventory.read().unwrap_or_else(PoisonError::into_inner).has_host(host);
+    let usual = if !own && matches!(host, "localhost" | "127.0.0.1") { "local" } else { "ssh" };
+    let connection = written(&keywords.connection).or_else(|| defaults.connection.as_deref().map(Value::from));
+    put(["ansible_connection"; 2], Some(connection.unwrap_or_else(|| Value::from(usual))));
+    put(["ansible_ssh_host", "ansible_host"], Some(Value::from(host)));
+    let user = written(&keywords.remote_user).or_else(|| defaults.user.as_deref().map(Value::from));
+    put(["ansible_ssh_user", "ansible_user"], user);
+    put(["ansible_ssh_port", "ansible_port"], written(&keywords.port));
+    let key = defaults.private_key.as_ref().map(|path| Value::from(path.display().to_string()));
+    put(["ansible_ssh_private_key_file", "ansible_private_key_file"], key);
+    map
+}
+
 /// What tells a host from the others.
 fn named(host: &str, scope: &mut Scope) {
     scope.set("inventory_hostname", Entry::Value(Value::from(host)));
@@ -193,7 +219,9 @@ fn fixed(run: &Run) -> ValueMap {
         if run.options.tags.is_empty() { Value::list(vec![Value::from("all")]) } else { words(&run.options.tags) },
     );
     put("ansible_skip_tags", words(&run.options.skip_tags));
-    put("ansible_limit", run.options.limit.as_deref().map_or(Value::Null, Value::from));
+    if let Some(limit) = &run.options.limit {
+        put("ansible_limit", Value::from(limit.as_str()));
+    }
     put("omit", Value::from(crate::template::OMIT));
     let mut version = ValueMap::new();
     // The language level playbooks may ask for, not a program's version.

@@ -11,7 +11,7 @@ use crate::catalog::Side;
 use crate::event::Event;
 use crate::plan::PlannedTask;
 use crate::playbook::Import;
-use crate::template::{Entry, Place, Scope};
+use crate::template::{Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
 use luthier_protocol::task::Job;
 use std::sync::Arc;
@@ -241,7 +241,6 @@ impl HostRun {
 
     /// Start every item of a task.
     pub async fn start(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: &Place) -> Started {
-        let mut scope = scope;
         let flag = |walker: &Self, written, scope: &Scope| flags::truth(walker, written, scope, place);
         let keywords = &task.keywords;
         let no_log = flag(self, &keywords.no_log, &scope).unwrap_or(true);
@@ -276,10 +275,6 @@ impl HostRun {
                 let message = format!("{}: there is no debugger: the task goes on without", written.origin);
                 self.run.warn(None, message);
             }
-        }
-        if task.keywords.check_mode.is_some() {
-            let check = flag(self, &keywords.check_mode, &scope).unwrap_or(self.run.options.check);
-            scope = scope.with_entry("ansible_check_mode", Entry::Value(Value::Bool(check)));
         }
         if let Some(message) = wrong {
             started.looped = false;

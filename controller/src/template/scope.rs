@@ -45,6 +45,7 @@ enum Layer {
 #[derive(Clone, Default)]
 pub struct Scope {
     layers: Vec<Layer>,
+    implied: Option<Arc<ValueMap>>,
 }
 
 impl fmt::Debug for Scope {
@@ -74,6 +75,12 @@ impl Scope {
         self.layers.push(Layer::One(name.into(), entry));
     }
 
+    /// Puts variables below everything that nobody said: templates may read them, [`Self::get`] and [`Self::names`] do not
+    /// know them.
+    pub fn imply(&mut self, layer: Arc<ValueMap>) {
+        self.implied = Some(layer);
+    }
+
     /// The same with a layer on top.
     #[must_use]
     pub fn with(&self, layer: Arc<ValueMap>) -> Self {
@@ -92,6 +99,11 @@ impl Scope {
 
     /// What a name stands for.
     pub fn entry(&self, name: &str) -> Option<Entry> {
+        let implied = || self.implied.as_ref()?.get(name).cloned().map(Entry::Value);
+        self.said(name).or_else(implied)
+    }
+
+    fn said(&self, name: &str) -> Option<Entry> {
         self.layers.iter().rev().find_map(|layer| match layer {
             Layer::Map(map) => map.get(name).cloned().map(Entry::Value),
             Layer::Lazy(lazy) => lazy.get(name),
@@ -99,9 +111,9 @@ impl Scope {
         })
     }
 
-    /// The value of a name as written (not rendered); `None` too for mappings that are computed.
+    /// The value of a name as somebody wrote it (not rendered); `None` too for mappings that are computed.
     pub fn get(&self, name: &str) -> Option<Value> {
-        match self.entry(name)? {
+        match self.said(name)? {
             Entry::Value(value) => Some(value),
             Entry::Lazy(_) | Entry::Scope(_) => None,
         }

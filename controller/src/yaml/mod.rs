@@ -16,4 +16,4 @@ pub use args::{Arguments, RAW_OPTIONS, parse_arguments, split_arguments};
 pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use node::{Node, NodeData, Tag};
 pub use parse::{decode, parse_document, parse_file, parse_str};
-pub use value::{Key, Origin, TemplateText, Value, ValueMap};
+pub use value::{Key, Origin, TemplateText, Value, ValueMap, shown};

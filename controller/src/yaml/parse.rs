@@ -81,7 +81,13 @@ pub fn decode<'a>(bytes: &'a [u8], file: &Arc<Path>) -> Result<&'a str, Diagnost
 
 fn explain(error: &ScanError, text: &str, file: &Arc<Path>) -> Diagnostic {
     let mark = error.marker();
-    let origin = Origin { file: file.clone(), line: mark.line().max(1), column: mark.col() + 1 };
+    let mut origin = Origin { file: file.clone(), line: mark.line().max(1), column: mark.col() + 1 };
+    let last = text.lines().count().max(1);
+    if origin.line > last {
+        // What is missing at the end of a file is missed behind its last letter.
+        origin.line = last;
+        origin.column = text.lines().next_back().unwrap_or_default().chars().count() + 1;
+    }
     let line = text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
     let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
     if error.info().contains("tab") {

@@ -6,8 +6,8 @@
 use indexmap::{Equivalent, IndexMap};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// A mapping in the order it was written.
 pub type ValueMap = IndexMap<Key, Value>;
@@ -58,8 +58,17 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+        write!(f, "{}:{}:{}", shown(&self.file).display(), self.line, self.column)
     }
+}
+
+/// A path as people read it best: below the folder that the program was started in without that folder.
+pub fn shown(path: &Path) -> &Path {
+    static HERE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let here = HERE.get_or_init(|| std::env::current_dir().ok());
+    let inner = here.as_ref().and_then(|here| path.strip_prefix(here).ok());
+    let is_below = |inner: &&Path| matches!(inner.components().next(), Some(std::path::Component::Normal(_)));
+    inner.filter(is_below).unwrap_or(path)
 }
 
 /// Key of a mapping. Nearly always text; YAML and Python allow other scalars.
