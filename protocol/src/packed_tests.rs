@@ -162,7 +162,7 @@ fn messages_from_the_agent() {
         FromAgent::Started { seq: 0 },
         FromAgent::NeedContent { seq: 128 },
         FromAgent::Facts { seq: 1, facts: object() },
-        FromAgent::Journal { seq: 2, transactions: transactions.to_vec() },
+        FromAgent::Journal { seq: 2, transactions: transactions.to_vec(), unread: vec!["torn".into()] },
         FromAgent::Undo(UndoReport { seq: 3, rows: rows.to_vec() }),
         FromAgent::Refused { seq: 4, message: "m".repeat(40) },
         FromAgent::Fatal { message: "m".repeat(300) },

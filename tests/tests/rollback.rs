@@ -3,6 +3,7 @@
 
 use luthier_tests::luthier::Luthier;
 use luthier_tests::sshd::Site;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -92,4 +93,52 @@ fn a_history_that_cannot_grow_is_told_once_and_stops_nobody() {
     assert_eq!(done.count(), 2, "{stdout}\n{stderr}");
     assert_eq!(stderr.matches("not recorded any more").count(), 1, "{stderr}");
     assert!(stderr.contains(".jsonl.zst"), "the file should be named: {stderr}");
+}
+
+/// A host of this machine with journals of its own.
+fn local_host(path: &Path) -> Luthier {
+    std::fs::write(path.join("hosts.ini"), "w1 ansible_connection=local\n").expect("hosts");
+    Luthier::new(&path.join("home")).inventory(&path.join("hosts.ini")).folder(path)
+}
+
+/// Its journal, once there is one: in the folder of whoever runs this test.
+fn journal(path: &Path) -> PathBuf {
+    let users = std::fs::read_dir(path.join("home/local-agent")).expect("the agent's folder");
+    let folders = users.map(|user| user.expect("an entry").path().join("journal"));
+    folders.into_iter().find(|folder| folder.exists()).expect("a journal")
+}
+
+fn copy_to(path: &Path) -> String {
+    let text = format!("{HEAD}    - copy: {{content: here, dest: '{}/file'}}\n", path.display());
+    std::fs::write(path.join("play.yml"), text).expect("a play");
+    "play.yml".to_owned()
+}
+
+#[test]
+fn a_journal_that_no_longer_holds_the_run_is_a_rollback_that_failed() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    let luthier = local_host(path);
+    let run = luthier.run(copy_to(path).as_ref(), &[]).exits(0).run_id();
+    let journal = journal(path);
+    let file = std::fs::read_dir(&journal).expect("a journal").next().expect("a file").expect("an entry").path();
+    let whole = std::fs::read(&file).expect("the journal");
+    let mut later = whole.clone();
+    *later.get_mut(16).expect("a version") = 2;
+    std::fs::write(&file, later).expect("a later version");
+    luthier.call(["rollback", &run]).exits(7).says("another version");
+    luthier.call(["status", "--all"]).exits(2).says("another version");
+    std::fs::write(&file, &whole).expect("the journal");
+    // Commands, which nobody can undo, do not push out what can be undone.
+    for _ in 0..21 {
+        luthier.call(["exec", "w1", "command", "true"]).exits(0);
+    }
+    luthier.call(["rollback", &run, "-C"]).exits(0).says("1 to restore");
+    std::fs::rename(&journal, path.join("gone")).expect("a journal that is gone");
+    luthier.call(["rollback", &run]).exits(7).says("no longer holds this run");
+    assert!(path.join("file").exists());
+    std::fs::remove_dir_all(&journal).ok();
+    std::fs::rename(path.join("gone"), &journal).expect("the journal");
+    luthier.call(["rollback", &run]).exits(6).says("1 restored");
+    assert!(!path.join("file").exists());
 }

@@ -3,7 +3,7 @@
 use super::error::JournalError;
 use super::v1::{self, HEADER, Intent, Opened, RECORD_HEADER, Record};
 use crate::host::log::{Log, remove};
-use luthier_protocol::change::Resource;
+use luthier_protocol::change::{Resource, Reversal, State};
 use luthier_protocol::journal::{ChangeState, ChangeSummary, Transaction, TransactionState};
 use luthier_protocol::name::Seq;
 use std::io;
@@ -22,6 +22,8 @@ pub struct Entry {
     pub resource: Resource,
     /// How far it came.
     pub state: ChangeState,
+    /// There is a way to take it back.
+    revertible: bool,
     offset: u64,
 }
 
@@ -58,11 +60,15 @@ impl JournalFile {
         let mut log = Log::open(path).map_err(read)?;
         let head = log.read_at(0, HEADER as usize).map_err(read)?;
         if head != v1::header() {
+            // Cut short, or never more than room on the disk: a machine that stopped leaves zeros, too.
+            if v1::header().starts_with(&head) || head.iter().all(|byte| *byte == 0) {
+                return Err(JournalError::Torn);
+            }
             let ours = head.starts_with(v1::MAGIC);
             return Err(format(if ours { "it was written by another version" } else { "it is no journal" }));
         }
         let Some((Record::Opened(opened), mut offset)) = record_at(&mut log, HEADER).map_err(read)? else {
-            return Err(format("it breaks off before its first record"));
+            return Err(JournalError::Torn);
         };
         let mut file = Self { log, opened, entries: Vec::new(), closed: false, rolled_back: None };
         while let Some((record, next)) = record_at(&mut file.log, offset).map_err(read)? {
@@ -103,6 +109,11 @@ impl JournalFile {
     /// Its changes, oldest first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether nothing is left in it that could be taken back.
+    pub fn is_settled(&self) -> bool {
+        self.entries.iter().all(|entry| entry.state == ChangeState::Undone || !entry.revertible)
     }
 
     /// The full record of a change.
@@ -219,6 +230,14 @@ impl JournalFile {
     }
 }
 
+/// Whether a change can be taken back, as `change::undo` judges it.
+fn is_revertible(intent: &Intent) -> bool {
+    match (&intent.resource, &intent.after) {
+        (Resource::Command(_), State::Run(run)) => run.undo.is_some(),
+        _ => intent.revert == Reversal::Yes,
+    }
+}
+
 fn summary(entry: &Entry) -> ChangeSummary {
     ChangeSummary {
         seq: entry.seq,
@@ -235,6 +254,7 @@ fn entry(intent: &Intent, offset: u64) -> Entry {
         task: intent.task.clone(),
         resource: intent.resource.clone(),
         state: ChangeState::Intended,
+        revertible: is_revertible(intent),
         offset,
     }
 }

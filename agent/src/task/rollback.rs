@@ -14,7 +14,8 @@ pub fn rollback(host: &Host, folder: &Path, request: &UndoRequest) -> UndoReport
     // Where only asked: what a resource would be after the undoing of newer changes.
     let mut pretended = HashMap::new();
     match journal::find(folder, Some(&request.run), Some(&request.host)) {
-        Ok(files) => {
+        // Those that cannot be read the controller knows from the list it asked for before.
+        Ok((files, _)) => {
             for mut file in files {
                 if !undo_file(host, &mut file, request, &mut pretended, &mut rows) {
                     break;

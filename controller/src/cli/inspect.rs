@@ -92,7 +92,7 @@ async fn all(run: &Arc<Run>, hosts: Vec<String>, wish: Wish<'_>, take: &mut dyn 
         let (run, only) = (Arc::clone(run), only.clone());
         asked.spawn(async move {
             let identities = rollout::wanted_identity(&run, &host).into_iter().collect();
-            let visit = Visit { host: host.clone(), target: None, identities };
+            let visit = Visit { host: host.clone(), target: None, identities, changed: false };
             let facts = match keep {
                 None => rollout::facts(&run, &visit, &only).await,
                 Some(keep) => rollout::capture(&run, &visit, keep).await,

@@ -61,7 +61,7 @@ fn visits(record: &RunRecord, recorded: &[RunHost], fleet: &Fleet, globals: &Glo
         // The controller was killed, perhaps before it had written down all hosts: those of the inventory are asked too.
         for name in fleet.select(globals, "all")? {
             if !recorded.iter().any(|row| row.host.as_str() == name) {
-                out.push(Visit { host: name, target: None, identities: Vec::new() });
+                out.push(Visit { host: name, target: None, identities: Vec::new(), changed: false });
             }
         }
     }
@@ -75,7 +75,7 @@ fn visits(record: &RunRecord, recorded: &[RunHost], fleet: &Fleet, globals: &Glo
         }
         let known = fleet.inventory.has_host(&name);
         let target = (!known).then(|| target(row));
-        out.push(Visit { host: name, target, identities: row.identities.clone() });
+        out.push(Visit { host: name, target, identities: row.identities.clone(), changed: row.changed });
     }
     Ok(out)
 }

@@ -29,7 +29,7 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
             let run = Arc::clone(&run);
             asked.spawn(async move {
                 let identities = rollout::wanted_identity(&run, &host).into_iter().collect();
-                let visit = Visit { host: host.clone(), target: None, identities };
+                let visit = Visit { host: host.clone(), target: None, identities, changed: false };
                 let found = rollout::journals(&run, &visit).await;
                 (host, found)
             });
@@ -37,7 +37,13 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
         let (mut rows, mut code) = (Vec::new(), ExitCode::Fine);
         while let Some(answer) = asked.join_next().await {
             match answer {
-                Ok((host, Ok(found))) => rows.extend(found.into_iter().map(|transaction| (host.clone(), transaction))),
+                Ok((host, Ok(found))) => {
+                    for message in found.unread {
+                        run.warn(Some(&host), message);
+                        code = code.gravest(ExitCode::Failed);
+                    }
+                    rows.extend(found.transactions.into_iter().map(|transaction| (host.clone(), transaction)));
+                }
                 Ok((host, Err(error))) => {
                     run.warn(Some(&host), error.to_string());
                     code = code.gravest(if error.is_unreachable() { ExitCode::Unreachable } else { ExitCode::Failed });

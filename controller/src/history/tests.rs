@@ -123,6 +123,7 @@ fn hosts_of_a_run_come_back_and_files_are_private() {
         ssh_args: None,
         agent_path: None,
         identities: vec![Identity { user: "root".into(), method: "sudo".into() }],
+        changed: true,
         last_seq: 20,
     };
     history.save_hosts(&run, Vec::new()).unwrap();

@@ -37,4 +37,4 @@ pub use drive::{RunEnd, carry_out};
 pub use memory::{HostMemory, Used};
 pub use resume::Earlier;
 pub use run::{Asker, Escalation, Options, Parts, Reload, Run};
-pub use undo::{HostUndo, Visit, capture, facts, journals, roll_back, wanted_identity};
+pub use undo::{HostUndo, Journals, Visit, capture, facts, journals, roll_back, wanted_identity};

@@ -7,7 +7,7 @@ use crate::playbook::{Keywords, Written};
 use crate::session::{Session, SessionError, Target};
 use crate::template::Place;
 use crate::yaml::{Origin, Value};
-use luthier_protocol::journal::{Transaction, UndoRequest, UndoRow};
+use luthier_protocol::journal::{Transaction, UndoOutcome, UndoRequest, UndoRow};
 use luthier_protocol::message::{Question, Told};
 use luthier_protocol::name::{HostName, RunId, Seq};
 use luthier_protocol::task::Identity;
@@ -32,6 +32,17 @@ pub struct Visit {
     pub target: Option<Target>,
     /// Who worked there besides the login user.
     pub identities: Vec<Identity>,
+    /// The run that is undone is known to have changed something there.
+    pub changed: bool,
+}
+
+/// What the journals of a host hold.
+#[derive(Debug, Default)]
+pub struct Journals {
+    /// Transactions, those of the login user first, oldest first.
+    pub transactions: Vec<Transaction>,
+    /// What is wrong with each journal that cannot be read.
+    pub unread: Vec<String>,
 }
 
 /// A session with a host outside a play, with the agents of all identities asked for.
@@ -88,15 +99,23 @@ pub async fn roll_back(run: &Arc<Run>, visited: &Visit, undone: &RunId, check: b
 async fn undo(session: &Session, visited: &Visit, undone: &RunId, check: bool) -> Result<Vec<UndoRow>, SessionError> {
     let host = HostName::from(visited.host.as_str());
     let mut number: Seq = 0;
+    let mut lost: Vec<String> = Vec::new();
+    let mut is_known = false;
     let mut tasks: Vec<(Seq, Option<Identity>)> = Vec::new();
     for identity in identities(visited) {
         number += 1;
-        let found = session.journal(number, Some(undone.clone()), Some(host.clone()), identity.clone()).await?;
+        let (found, unread) =
+            session.journal(number, Some(undone.clone()), Some(host.clone()), identity.clone()).await?;
+        is_known |= !found.is_empty();
+        lost.extend(unread);
         let changes = found.iter().flat_map(|transaction| &transaction.changes);
         tasks.extend(changes.map(|change| (change.seq, identity.clone())));
     }
     tasks.sort_by_key(|task| std::cmp::Reverse(task.0));
     tasks.dedup();
+    if !is_known {
+        return Ok(missing(visited, lost));
+    }
     let mut rows = Vec::new();
     let mut rest = tasks.as_slice();
     while let Some((newest, identity)) = rest.first() {
@@ -119,20 +138,32 @@ async fn undo(session: &Session, visited: &Visit, undone: &RunId, check: bool) -
     Ok(rows)
 }
 
+/// The journals hold nothing of the run: a failure where it was there, or may be in what cannot be read.
+fn missing(visited: &Visit, lost: Vec<String>) -> Vec<UndoRow> {
+    let mut details = lost;
+    if details.is_empty() && visited.changed {
+        details.push("it no longer holds this run, which changed this host".to_owned());
+    }
+    let row = |detail| UndoRow { resource: "journal".to_owned(), outcome: UndoOutcome::Failed, detail };
+    details.into_iter().map(row).collect()
+}
+
 fn identities(visited: &Visit) -> Vec<Option<Identity>> {
     let mut all: Vec<Option<Identity>> = vec![None];
     all.extend(visited.identities.iter().cloned().map(Some));
     all
 }
 
-/// The transactions in a host's journals.
-pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Vec<Transaction>, SessionError> {
+/// What a host's journals hold.
+pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Journals, SessionError> {
     let _permit = run.permits.acquire().await;
     let session = visit(run, visited).await?;
-    let mut all = Vec::new();
+    let mut all = Journals::default();
     for (number, identity) in identities(visited).into_iter().enumerate() {
         let host = HostName::from(visited.host.as_str());
-        all.extend(session.journal(number as Seq + 1, None, Some(host), identity).await?);
+        let (transactions, unread) = session.journal(number as Seq + 1, None, Some(host), identity).await?;
+        all.transactions.extend(transactions);
+        all.unread.extend(unread);
     }
     // The answers are here; how the line ends does not matter to them.
     let _ = session.close().await;
