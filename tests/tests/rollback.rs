@@ -3,6 +3,7 @@
 
 use luthier_tests::luthier::Luthier;
 use luthier_tests::sshd::Site;
+use luthier_tests::{kill, wait_for};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -141,4 +142,27 @@ fn a_journal_that_no_longer_holds_the_run_is_a_rollback_that_failed() {
     std::fs::rename(path.join("gone"), &journal).expect("the journal");
     luthier.call(["rollback", &run]).exits(6).says("1 restored");
     assert!(!path.join("file").exists());
+}
+
+#[test]
+fn an_interrupt_leaves_hosts_alone_that_were_not_asked_yet() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    let luthier = local_host(path);
+    let hosts: String = (1..4).map(|number| format!("w{number} ansible_connection=local\n")).collect();
+    std::fs::write(path.join("hosts.ini"), hosts).expect("hosts");
+    let text = "    - shell: touch {{ playbook_dir }}/{{ inventory_hostname }}\n      revert: rm {{ playbook_dir }}/{{ inventory_hostname }}; sleep 2\n";
+    std::fs::write(path.join("play.yml"), format!("{HEAD}{text}")).expect("a play");
+    let run = luthier.run("play.yml".as_ref(), &[]).exits(0).run_id();
+    let left = || (1..4).filter(|number| path.join(format!("w{number}")).exists()).count();
+    let mut command = luthier.command(["rollback", &run, "-f", "1"]);
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("luthier starts");
+    wait_for("the first host to be undone", || left() == 2);
+    kill(running.id(), "INT");
+    let output = running.wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!((output.status.code(), left()), (Some(130), 2), "{said}");
+    assert!(said.contains("1 restored") && said.contains("not asked"), "{said}");
+    luthier.call(["rollback", &run]).exits(6);
+    assert_eq!(left(), 0);
 }

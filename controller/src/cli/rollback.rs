@@ -8,7 +8,7 @@ use crate::history::{History, RunHost, RunRecord, RunState, default_folder, new_
 use crate::output::{self, escape};
 use crate::plan::Selection;
 use crate::rollout::{self, HostUndo, Options, Run, Visit};
-use crate::session::{Arguments, ConnectionKind, Target};
+use crate::session::{Arguments, ConnectionKind, SessionError, Target};
 use luthier_protocol::journal::{UndoOutcome, UndoRow};
 use luthier_protocol::name::RunId;
 use std::collections::BTreeMap;
@@ -136,8 +136,12 @@ fn is_restored(row: &UndoRow) -> bool {
 
 /// A rollback is never exit 0: 6 when all that can be undone is undone, 7 when a part of that is not, be it that
 /// somebody changed it since or that a host could not be asked. What nobody can undo (a command that ran) is told, and is
-/// no failure of the rollback. A check has done nothing: 0, or 7 when the rollback would fail.
+/// no failure of the rollback. A check has done nothing: 0, or 7 when the rollback would fail. Where an interrupt left hosts
+/// unasked: 130.
 fn judge(reports: &[HostUndo], check: bool) -> ExitCode {
+    if reports.iter().any(|report| matches!(report.outcome, Err(SessionError::Interrupted))) {
+        return ExitCode::Interrupted;
+    }
     let is_left = |row: &UndoRow| !is_restored(row) && row.outcome != UndoOutcome::Irreversible;
     let failed = reports.iter().any(|report| match &report.outcome {
         Ok(rows) => rows.iter().any(is_left),

@@ -8,6 +8,7 @@ use crate::history::new_run_id;
 use crate::output::{self, escape, table};
 use crate::plan::Selection;
 use crate::rollout::{self, Options, Visit};
+use crate::session::SessionError;
 use luthier_protocol::journal::{Transaction, TransactionState};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
     let sink = Sink::new(vec![super::inspect::warnings(globals)]);
     let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
     let (mut rows, code) = fleet::runtime()?.block_on(async {
+        fleet::watch_interrupt(&run);
         let mut asked = JoinSet::new();
         for host in hosts {
             let run = Arc::clone(&run);
@@ -34,7 +36,7 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
                 (host, found)
             });
         }
-        let (mut rows, mut code) = (Vec::new(), ExitCode::Fine);
+        let (mut rows, mut code, mut unasked) = (Vec::new(), ExitCode::Fine, Vec::new());
         while let Some(answer) = asked.join_next().await {
             match answer {
                 Ok((host, Ok(found))) => {
@@ -44,6 +46,7 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
                     }
                     rows.extend(found.transactions.into_iter().map(|transaction| (host.clone(), transaction)));
                 }
+                Ok((host, Err(SessionError::Interrupted))) => unasked.push(host),
                 Ok((host, Err(error))) => {
                     run.warn(Some(&host), error.to_string());
                     code = code.gravest(if error.is_unreachable() { ExitCode::Unreachable } else { ExitCode::Failed });
@@ -51,6 +54,7 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
                 Err(error) => run.warn(None, error.to_string()),
             }
         }
+        let code = code.gravest(super::inspect::tell_unasked(&run, unasked));
         (rows, code)
     });
     rows.retain(|(_, transaction)| args.all || is_unfinished(transaction));

@@ -86,8 +86,12 @@ fn become_keywords(identity: &Identity) -> Keywords {
 /// Undo a run's changes on one host: those of all identities in one order, newest first.
 pub async fn roll_back(run: &Arc<Run>, visited: &Visit, undone: &RunId, check: bool) -> HostUndo {
     let outcome = async {
-        let _permit = run.permits.acquire().await;
-        let session = visit(run, visited).await?;
+        // Until the host is asked to undo nothing has happened there; what it has begun it ends.
+        let (_permit, session) = connect::unless_stopped(run, async {
+            let permit = run.permits.acquire().await;
+            Ok((permit, visit(run, visited).await?))
+        })
+        .await?;
         let rows = undo(&session, visited, undone, check).await;
         // The changes are undone and journalled; a line that breaks now takes nothing back.
         let _ = session.close().await;
@@ -156,28 +160,34 @@ fn identities(visited: &Visit) -> Vec<Option<Identity>> {
 
 /// What a host's journals hold.
 pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Journals, SessionError> {
-    let _permit = run.permits.acquire().await;
-    let session = visit(run, visited).await?;
-    let mut all = Journals::default();
-    for (number, identity) in identities(visited).into_iter().enumerate() {
-        let host = HostName::from(visited.host.as_str());
-        let (transactions, unread) = session.journal(number as Seq + 1, None, Some(host), identity).await?;
-        all.transactions.extend(transactions);
-        all.unread.extend(unread);
-    }
-    // The answers are here; how the line ends does not matter to them.
-    let _ = session.close().await;
-    Ok(all)
+    connect::unless_stopped(run, async {
+        let _permit = run.permits.acquire().await;
+        let session = visit(run, visited).await?;
+        let mut all = Journals::default();
+        for (number, identity) in identities(visited).into_iter().enumerate() {
+            let host = HostName::from(visited.host.as_str());
+            let (transactions, unread) = session.journal(number as Seq + 1, None, Some(host), identity).await?;
+            all.transactions.extend(transactions);
+            all.unread.extend(unread);
+        }
+        // The answers are here; how the line ends does not matter to them.
+        let _ = session.close().await;
+        Ok(all)
+    })
+    .await
 }
 
 /// The facts of a host.
 pub async fn facts(run: &Arc<Run>, visited: &Visit, only: &[String]) -> Result<luthier_protocol::Map, SessionError> {
-    let _permit = run.permits.acquire().await;
-    let session = visit(run, visited).await?;
-    let identity = visited.identities.first().cloned();
-    let facts = session.facts(1, only.to_vec(), identity).await?;
-    let _ = session.close().await;
-    Ok(facts)
+    connect::unless_stopped(run, async {
+        let _permit = run.permits.acquire().await;
+        let session = visit(run, visited).await?;
+        let identity = visited.identities.first().cloned();
+        let facts = session.facts(1, only.to_vec(), identity).await?;
+        let _ = session.close().await;
+        Ok(facts)
+    })
+    .await
 }
 
 /// What the facts read of a host, to be replayed elsewhere (see [`Question::Capture`]).
@@ -186,15 +196,18 @@ pub async fn capture(
     visited: &Visit,
     keep_identity: bool,
 ) -> Result<luthier_protocol::Map, SessionError> {
-    let _permit = run.permits.acquire().await;
-    let session = visit(run, visited).await?;
-    let identity = visited.identities.first().cloned();
-    let told = session.ask(1, Question::Capture { keep_identity }, identity).await?;
-    let _ = session.close().await;
-    match told {
-        Told::Capture(entries) => Ok(entries),
-        _ => Err(SessionError::Input("the agent answered another question".to_owned())),
-    }
+    connect::unless_stopped(run, async {
+        let _permit = run.permits.acquire().await;
+        let session = visit(run, visited).await?;
+        let identity = visited.identities.first().cloned();
+        let told = session.ask(1, Question::Capture { keep_identity }, identity).await?;
+        let _ = session.close().await;
+        match told {
+            Told::Capture(entries) => Ok(entries),
+            _ => Err(SessionError::Input("the agent answered another question".to_owned())),
+        }
+    })
+    .await
 }
 
 /// Who the command line says works on a host outside a play; `None` for the login user.
