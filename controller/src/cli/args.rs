@@ -240,7 +240,11 @@ pub struct RollbackArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "Examples:
   luthier status -i hosts.ini            transactions that are open or were interrupted
-  luthier status -i hosts.ini kvm --all  closed and rolled back ones, too")]
+  luthier status -i hosts.ini -b         in the journal of root, too
+  luthier status -i hosts.ini kvm --all  closed and rolled back ones, too
+
+Each user has a journal of his own. Those of the login user are read, of whoever -b and --become-user name, and of all
+who worked on the host in runs that are recorded on this machine.")]
 pub struct StatusArgs {
     /// Which hosts [default: all]
     #[arg(value_name = "PATTERN")]

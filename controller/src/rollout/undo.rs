@@ -43,6 +43,8 @@ pub struct Journals {
     pub transactions: Vec<Transaction>,
     /// What is wrong with each journal that cannot be read.
     pub unread: Vec<String>,
+    /// Whose journals were read.
+    pub users: Vec<String>,
 }
 
 /// A session with a host outside a play, with the agents of all identities asked for.
@@ -158,17 +160,30 @@ fn identities(visited: &Visit) -> Vec<Option<Identity>> {
     all
 }
 
-/// What a host's journals hold.
+/// What a host's journals hold: that of the login user, and one of each other user who is named.
 pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Journals, SessionError> {
     connect::unless_stopped(run, async {
         let _permit = run.permits.acquire().await;
         let session = visit(run, visited).await?;
         let mut all = Journals::default();
         for (number, identity) in identities(visited).into_iter().enumerate() {
+            let user = identity.as_ref().map_or_else(|| session.agent().user.clone(), |identity| identity.user.clone());
+            // Whichever way somebody becomes a user, the journal is the same.
+            if all.users.contains(&user) {
+                continue;
+            }
             let host = HostName::from(visited.host.as_str());
-            let (transactions, unread) = session.journal(number as Seq + 1, None, Some(host), identity).await?;
-            all.transactions.extend(transactions);
-            all.unread.extend(unread);
+            match session.journal(number as Seq + 1, None, Some(host), identity.clone()).await {
+                Ok((transactions, unread)) => {
+                    all.transactions.extend(transactions);
+                    all.unread.extend(unread);
+                    all.users.push(user);
+                }
+                Err(SessionError::Refused(message)) if identity.is_some() => {
+                    all.unread.push(format!("the journal of {user} was not read: {message}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
         // The answers are here; how the line ends does not matter to them.
         let _ = session.close().await;
