@@ -166,3 +166,61 @@ fn an_interrupt_leaves_hosts_alone_that_were_not_asked_yet() {
     luthier.call(["rollback", &run]).exits(6);
     assert_eq!(left(), 0);
 }
+
+#[test]
+fn a_check_has_nothing_to_undo_and_is_not_the_last_run_to_undo() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    let luthier = local_host(path);
+    let play = copy_to(path);
+    luthier.run(play.as_ref(), &[]).exits(0);
+    let check = luthier.run(play.as_ref(), &["--check"]).exits(0).run_id();
+    luthier.call(["rollback", &check]).exits(5).says("was a check");
+    luthier.call(["rollback", "last"]).exits(6).says("1 restored");
+    assert!(!path.join("file").exists());
+}
+
+#[test]
+fn an_interrupted_run_is_undone_without_hosts_it_never_touched() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    let luthier = local_host(path);
+    std::fs::write(path.join("hosts.ini"), "w1 ansible_connection=local\ndead ansible_host=127.0.0.1 ansible_port=1\n")
+        .expect("hosts");
+    let text = "- hosts: w1\n  gather_facts: false\n  tasks:\n    - copy: {content: here, dest: '{{ playbook_dir }}/file'}\n    - shell: echo $$ > {{ playbook_dir }}/pid; exec sleep 60\n";
+    std::fs::write(path.join("play.yml"), text).expect("a play");
+    let mut running = luthier.start("play.yml".as_ref(), &[]);
+    let pid = || std::fs::read_to_string(path.join("pid")).ok()?.trim().parse().ok();
+    wait_for("the second task", || pid().is_some());
+    kill(running.pid(), "KILL");
+    assert_eq!(running.wait(), None);
+    kill(pid().expect("its process"), "KILL");
+    wait_for("the agent to go", || luthier.call(["status", "w1"]).stdout.contains("interrupted"));
+    luthier.call(["rollback", "last"]).exits(6).says("1 restored");
+    assert!(!path.join("file").exists());
+}
+
+#[test]
+fn hosts_know_a_run_that_is_not_recorded() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    let luthier = local_host(path);
+    let play = copy_to(path);
+    let run = luthier.run(play.as_ref(), &[]).exits(0).run_id();
+    let colleague = local_host(path).env("XDG_STATE_HOME", path.join("other"));
+    colleague.call(["rollback", "20000101-000000-0000"]).exits(7).says("no journal");
+    colleague.call(["rollback", "20000101"]).exits(5);
+    local_host(path).env("XDG_STATE_HOME", path.join("other")).no_inventory().call(["rollback", &run]).exits(5);
+    colleague.call(["rollback", &run]).exits(6).says("1 restored").says("not recorded here");
+    assert!(!path.join("file").exists());
+    // A run that nobody can record says what is lost, and how it can be undone.
+    let homeless = local_host(path).env("XDG_STATE_HOME", "/dev/null/none");
+    let outcome = homeless.run(play.as_ref(), &[]);
+    let run = outcome.exits(0).run_id();
+    outcome.says(&format!("luthier rollback {run} -i"));
+    homeless.call(["rollback", &run]).exits(6).says("1 restored");
+    // People are told what a run is called.
+    let human = luthier.call(["run", "play.yml"]);
+    let named = human.exits(0).stdout.lines().last().unwrap_or_default().strip_prefix("run ").map(str::to_owned);
+    luthier.call(["show", &named.expect("the run's id")]).exits(0);
+}

@@ -42,7 +42,11 @@ impl Recording {
                 Some(Self { history: Arc::new(Mutex::new(history)), run: meta.run.clone(), told })
             }
             Err(error) => {
-                globals.warn(&format!("this run is not recorded: {}", why(&error)));
+                globals.warn(&format!(
+                    "this run is not recorded, `show` and `rollback last` will not know it: {}. Its hosts do: `luthier rollback {} -i INVENTORY` undoes it",
+                    why(&error),
+                    meta.run
+                ));
                 None
             }
         }

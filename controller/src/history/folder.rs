@@ -66,6 +66,15 @@ impl History {
         }
     }
 
+    /// As [`History::find`], but `last` is the newest run that was no check.
+    pub fn find_changing(&self, name: &str) -> Result<RunRecord, HistoryError> {
+        if name != "last" {
+            return self.find(name);
+        }
+        let newest = self.list()?.into_iter().find(|run| !run.check);
+        newest.ok_or_else(|| HistoryError::NoRuns(self.folder.clone()))
+    }
+
     /// What was said in a run.
     pub fn events(&self, run: &RunId) -> Result<Events, HistoryError> {
         Events::open(&self.path(run, "jsonl.zst")?)
@@ -96,6 +105,11 @@ impl History {
             }
         }
         Ok(known)
+    }
+
+    /// Whether it was written down where the hosts of a run can be reached, be it that there were none.
+    pub fn has_hosts(&self, run: &RunId) -> bool {
+        self.path(run, "hosts.json").is_ok_and(|path| path.exists())
     }
 
     fn path(&self, run: &RunId, ending: &str) -> Result<PathBuf, HistoryError> {
