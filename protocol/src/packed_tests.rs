@@ -154,7 +154,8 @@ fn messages_from_the_agent() {
         UndoOutcome::Irreversible,
         UndoOutcome::Failed,
     ];
-    let rows = outcomes.map(|outcome| UndoRow { resource: "/x".into(), outcome, detail: String::new() });
+    let rows =
+        outcomes.map(|outcome| UndoRow { task: "t".into(), resource: "/x".into(), outcome, detail: String::new() });
     agree([
         FromAgent::Hello(hello()),
         FromAgent::Heartbeat,

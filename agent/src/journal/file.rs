@@ -34,7 +34,7 @@ pub struct JournalFile {
     opened: Opened,
     entries: Vec<Entry>,
     closed: bool,
-    rolled_back: Option<bool>,
+    rolled_back: bool,
 }
 
 impl JournalFile {
@@ -49,7 +49,7 @@ impl JournalFile {
             let _ = remove(path);
             return Err(write_error(path, source));
         }
-        Ok(Self { log, opened, entries: Vec::new(), closed: false, rolled_back: None })
+        Ok(Self { log, opened, entries: Vec::new(), closed: false, rolled_back: false })
     }
 
     /// Read a transaction. A torn last record is ignored.
@@ -70,7 +70,7 @@ impl JournalFile {
         let Some((Record::Opened(opened), mut offset)) = record_at(&mut log, HEADER).map_err(read)? else {
             return Err(JournalError::Torn);
         };
-        let mut file = Self { log, opened, entries: Vec::new(), closed: false, rolled_back: None };
+        let mut file = Self { log, opened, entries: Vec::new(), closed: false, rolled_back: false };
         while let Some((record, next)) = record_at(&mut file.log, offset).map_err(read)? {
             file.replay(record, offset);
             offset = next;
@@ -85,7 +85,7 @@ impl JournalFile {
             Record::Done { number } => self.mark(number, ChangeState::Done),
             Record::Undone { number } => self.mark(number, ChangeState::Undone),
             Record::Closed => self.closed = true,
-            Record::RolledBack { complete } => self.rolled_back = Some(complete),
+            Record::RolledBack { .. } => self.rolled_back = true,
         }
     }
 
@@ -180,9 +180,9 @@ impl JournalFile {
 
     /// Somebody asked to undo it.
     pub fn add_rolled_back(&mut self) -> Result<(), JournalError> {
-        let complete = self.entries.iter().all(|entry| entry.state == ChangeState::Undone);
+        let complete = self.is_settled();
         self.append(&Record::RolledBack { complete })?;
-        self.rolled_back = Some(complete);
+        self.rolled_back = true;
         self.sync()
     }
 
@@ -213,11 +213,12 @@ impl JournalFile {
     /// The transaction as the controller sees it. The lock tells whether somebody is at work on it.
     pub fn transaction(&self) -> Transaction {
         let state = match (self.rolled_back, self.closed) {
-            (Some(true), _) => TransactionState::RolledBack,
-            (Some(false), _) => TransactionState::PartlyRolledBack,
-            (None, true) => TransactionState::Closed,
-            (None, false) if self.log.is_locked().unwrap_or(true) => TransactionState::Open,
-            (None, false) => TransactionState::Interrupted,
+            // What nobody can undo is no part that is left to do.
+            (true, _) if self.is_settled() => TransactionState::RolledBack,
+            (true, _) => TransactionState::PartlyRolledBack,
+            (false, true) => TransactionState::Closed,
+            (false, false) if self.log.is_locked().unwrap_or(true) => TransactionState::Open,
+            (false, false) => TransactionState::Interrupted,
         };
         Transaction {
             run: self.opened.run.clone(),

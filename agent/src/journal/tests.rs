@@ -138,6 +138,23 @@ fn open_interrupted_and_closed_are_told_apart() {
 }
 
 #[test]
+fn what_nobody_can_undo_is_not_left_to_be_undone() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = ledger(state.path(), "r");
+    let first = intent(&mut ledger, 1, &change("/a", b"one")).unwrap();
+    let mut forever = change("/b", b"one");
+    forever.revert = Reversal::No("nobody can".to_owned());
+    intent(&mut ledger, 2, &forever).unwrap();
+    ledger.close().unwrap();
+    let mut file = JournalFile::open(&only_file(state.path())).unwrap();
+    file.add_rolled_back().unwrap();
+    assert_eq!(file.transaction().state, TransactionState::PartlyRolledBack);
+    file.add_undone(first).unwrap();
+    file.add_rolled_back().unwrap();
+    assert_eq!(JournalFile::open(&only_file(state.path())).unwrap().transaction().state, TransactionState::RolledBack);
+}
+
+#[test]
 fn the_last_twenty_of_a_host_are_kept() {
     let state = tempfile::tempdir().unwrap();
     let mut other = Ledger::new(state.path(), Some(RunId::from("other")), HostName::from("kvm2"));

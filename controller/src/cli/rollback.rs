@@ -286,14 +286,59 @@ fn body(report: &HostUndo, check: bool) -> String {
         text.push_str(&format!(", {forever} cannot be undone"));
     }
     text.push('\n');
-    for row in rows.iter().filter(|row| !is_restored(row)) {
+    for (row, more) in told(rows) {
         let outcome = match row.outcome {
             UndoOutcome::Drifted => "drifted",
             UndoOutcome::Blocked => "blocked",
             UndoOutcome::Irreversible => "irreversible",
             _ => "failed",
         };
-        text.push_str(&format!("    {outcome}: {}: {}\n", escape(&row.resource), escape(&row.detail)));
+        let is_forever = row.outcome == UndoOutcome::Irreversible && !row.task.is_empty();
+        let task = if is_forever { format!("{}: ", escape(&row.task)) } else { String::new() };
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let (resource, detail) = (escape(&row.resource), escape(&row.detail));
+        text.push_str(&format!("    {outcome}: {task}{resource}{more}: {detail}\n"));
     }
     text
+}
+
+/// What is worth a line: each change that is left, and of what nobody can undo one a task, with how many more there are.
+fn told(rows: &[UndoRow]) -> Vec<(&UndoRow, usize)> {
+    let mut told: Vec<(&UndoRow, usize)> = Vec::new();
+    for row in rows.iter().filter(|row| !is_restored(row)) {
+        let is_like = |first: &UndoRow| {
+            row.outcome == UndoOutcome::Irreversible
+                && (first.outcome, &first.task, &first.detail) == (row.outcome, &row.task, &row.detail)
+        };
+        match told.iter().position(|(first, _)| is_like(first)).and_then(|at| told.get_mut(at)) {
+            Some((_, more)) => *more += 1,
+            None => told.push((row, 0)),
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_can_undo_is_one_line_a_task() {
+        let row = |task: &str, resource: &str, outcome| UndoRow {
+            task: task.into(),
+            resource: resource.into(),
+            outcome,
+            detail: "why".into(),
+        };
+        let rows = vec![
+            row("look", "id -u", UndoOutcome::Irreversible),
+            row("look", "id -g", UndoOutcome::Irreversible),
+            row("write", "/a", UndoOutcome::Drifted),
+            row("write", "/b", UndoOutcome::Drifted),
+            row("say", "echo", UndoOutcome::Irreversible),
+        ];
+        let report = HostUndo { host: "h".into(), outcome: Ok(rows) };
+        let expected = "0 restored, 0 as before already, 2 left alone, 3 cannot be undone\n    irreversible: look: id -u and 1 more: why\n    drifted: /a: why\n    drifted: /b: why\n    irreversible: say: echo: why\n";
+        assert_eq!(body(&report, false), expected);
+    }
 }

@@ -106,8 +106,11 @@ fn show(rows: &[(String, Transaction)], users: &BTreeSet<String>, globals: &Glob
     }
     if rows.is_empty() {
         let users = users.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let read = if users.is_empty() { "no journal was read".to_owned() } else { format!("journals read: {users}") };
-        globals.screen.talk(&format!("no transaction is open or was interrupted ({})\n", escape(&read)));
+        globals.screen.talk(&if users.is_empty() {
+            "no journal was read\n".to_owned()
+        } else {
+            format!("no transaction is open or was interrupted (journals read: {})\n", escape(&users))
+        });
         return;
     }
     let cells: Vec<[String; 5]> = rows

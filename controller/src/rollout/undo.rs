@@ -150,7 +150,8 @@ fn missing(visited: &Visit, lost: Vec<String>) -> Vec<UndoRow> {
     if details.is_empty() && visited.changed {
         details.push("it no longer holds this run, which changed this host".to_owned());
     }
-    let row = |detail| UndoRow { resource: "journal".to_owned(), outcome: UndoOutcome::Failed, detail };
+    let row =
+        |detail| UndoRow { task: String::new(), resource: "journal".to_owned(), outcome: UndoOutcome::Failed, detail };
     details.into_iter().map(row).collect()
 }
 
