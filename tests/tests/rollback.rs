@@ -224,3 +224,23 @@ fn hosts_know_a_run_that_is_not_recorded() {
     let named = human.exits(0).stdout.lines().last().unwrap_or_default().strip_prefix("run ").map(str::to_owned);
     luthier.call(["show", &named.expect("the run's id")]).exits(0);
 }
+
+#[test]
+fn several_names_of_one_machine_are_undone_in_one_call() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    let luthier = local_host(path);
+    let hosts: String = (1..4).map(|number| format!("w{number} ansible_connection=local\n")).collect();
+    std::fs::write(path.join("hosts.ini"), hosts).expect("hosts");
+    let text = "- hosts: all\n  gather_facts: false\n  serial: 1\n  tasks:\n    - copy: {content: '{{ inventory_hostname }}', dest: '{{ playbook_dir }}/file'}\n";
+    std::fs::write(path.join("play.yml"), text).expect("a play");
+    std::fs::write(path.join("file"), "mine").expect("a file");
+    let run = luthier.run("play.yml".as_ref(), &[]).exits(0).run_id();
+    luthier.call(["rollback", &run]).exits(6);
+    assert_eq!(std::fs::read_to_string(path.join("file")).expect("the file"), "mine");
+    // What somebody else changed is still left alone.
+    let run = luthier.run("play.yml".as_ref(), &[]).exits(0).run_id();
+    std::fs::write(path.join("file"), "by hand").expect("a file");
+    luthier.call(["rollback", &run]).exits(7).says("drifted");
+    assert_eq!(std::fs::read_to_string(path.join("file")).expect("the file"), "by hand");
+}

@@ -189,12 +189,30 @@ fn ssh_args(row: &RunHost) -> Arguments {
     arguments
 }
 
-async fn all(run: &Arc<Run>, visits: Vec<Visit>, undone: &RunId, check: bool) -> Vec<HostUndo> {
-    let mut asked = JoinSet::new();
-    for mut visit in visits {
-        if visit.identities.is_empty() {
-            visit.identities.extend(rollout::wanted_identity(run, &visit.host));
+async fn all(run: &Arc<Run>, mut visits: Vec<Visit>, undone: &RunId, check: bool) -> Vec<HostUndo> {
+    for visit in visits.iter_mut().filter(|visit| visit.identities.is_empty()) {
+        visit.identities.extend(rollout::wanted_identity(run, &visit.host));
+    }
+    let mut reports = ask(run, visits.clone(), undone, check).await;
+    let mut is_worth_it = !check && has_restored(&reports);
+    while is_worth_it {
+        // Several names may mean one machine: what one of them found changed, another has taken back by now.
+        visits.retain(|visit| reports.iter().any(|report| report.host == visit.host && is_only_drifted(report)));
+        let next = ask(run, visits.clone(), undone, check).await;
+        is_worth_it = has_restored(&next);
+        for report in next {
+            if let Some(known) = reports.iter_mut().find(|known| known.host == report.host) {
+                update(known, report);
+            }
         }
+    }
+    reports
+}
+
+/// Ask hosts to undo the run, all at once; sorted by name.
+async fn ask(run: &Arc<Run>, visits: Vec<Visit>, undone: &RunId, check: bool) -> Vec<HostUndo> {
+    let mut asked = JoinSet::new();
+    for visit in visits {
         let (run, undone) = (Arc::clone(run), undone.clone());
         asked.spawn(async move { rollout::roll_back(&run, &visit, &undone, check).await });
     }
@@ -207,6 +225,26 @@ async fn all(run: &Arc<Run>, visits: Vec<Visit>, undone: &RunId, check: bool) ->
     }
     reports.sort_by(|a, b| a.host.cmp(&b.host));
     reports
+}
+
+fn has_restored(reports: &[HostUndo]) -> bool {
+    let mut rows = reports.iter().flat_map(|report| report.outcome.iter().flatten());
+    rows.any(|row| row.outcome == UndoOutcome::Restored)
+}
+
+/// Whether asking again can do no harm and may help: a command that failed to undo something is not run twice.
+fn is_only_drifted(report: &HostUndo) -> bool {
+    let Ok(rows) = &report.outcome else { return false };
+    let any = |outcome: UndoOutcome| rows.iter().any(|row| row.outcome == outcome);
+    any(UndoOutcome::Drifted) && !any(UndoOutcome::Failed)
+}
+
+/// What a host said the second time, with what it had restored the first time.
+fn update(known: &mut HostUndo, later: HostUndo) {
+    let (Ok(old), Ok(new)) = (&mut known.outcome, later.outcome) else { return };
+    for (old, new) in old.iter_mut().zip(new).filter(|(old, _)| old.outcome == UndoOutcome::Drifted) {
+        *old = new;
+    }
 }
 
 fn is_restored(row: &UndoRow) -> bool {
