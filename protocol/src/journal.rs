@@ -31,7 +31,7 @@ pub enum TransactionState {
     Closed,
     /// The agent or its controller went away before the list ended.
     Interrupted,
-    /// All of its changes were undone.
+    /// All of its changes were undone that can be.
     RolledBack,
     /// Undone in part: some resources had drifted or failed.
     PartlyRolledBack,
@@ -91,6 +91,8 @@ pub struct UndoReport {
 /// What became of undoing one change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UndoRow {
+    /// The task's name; empty where the row is about the journal itself.
+    pub task: String,
     /// Path or command line.
     pub resource: String,
     /// Outcome.
@@ -129,7 +131,7 @@ packed_struct!(ChangeSummary { seq, task, resource, state });
 packed_words!(ChangeState { Intended "intended", Done "done", Undone "undone" });
 packed_struct!(UndoRequest { seq, run, host, from_task, to_task, check });
 packed_struct!(UndoReport { seq, rows });
-packed_struct!(UndoRow { resource, outcome, detail });
+packed_struct!(UndoRow { task, resource, outcome, detail });
 packed_words!(UndoOutcome {
     Restored "restored",
     AlreadyOriginal "already_original",

@@ -193,6 +193,8 @@ pub enum FromAgent {
         seq: Seq,
         /// Oldest first.
         transactions: Vec<Transaction>,
+        /// What is wrong with each journal that cannot be read.
+        unread: Vec<String>,
     },
     /// The answer to a question.
     Told {
@@ -348,7 +350,7 @@ packed_enum!(FromAgent = Self::Bye;
     NeedContent { seq },
     Result(result),
     Facts { seq, facts },
-    Journal { seq, transactions },
+    Journal { seq, transactions, unread },
     Told { seq, told },
     Undo(report),
     Refused { seq, message },

@@ -154,7 +154,8 @@ fn messages_from_the_agent() {
         UndoOutcome::Irreversible,
         UndoOutcome::Failed,
     ];
-    let rows = outcomes.map(|outcome| UndoRow { resource: "/x".into(), outcome, detail: String::new() });
+    let rows =
+        outcomes.map(|outcome| UndoRow { task: "t".into(), resource: "/x".into(), outcome, detail: String::new() });
     agree([
         FromAgent::Hello(hello()),
         FromAgent::Heartbeat,
@@ -162,7 +163,7 @@ fn messages_from_the_agent() {
         FromAgent::Started { seq: 0 },
         FromAgent::NeedContent { seq: 128 },
         FromAgent::Facts { seq: 1, facts: object() },
-        FromAgent::Journal { seq: 2, transactions: transactions.to_vec() },
+        FromAgent::Journal { seq: 2, transactions: transactions.to_vec(), unread: vec!["torn".into()] },
         FromAgent::Undo(UndoReport { seq: 3, rows: rows.to_vec() }),
         FromAgent::Refused { seq: 4, message: "m".repeat(40) },
         FromAgent::Fatal { message: "m".repeat(300) },

@@ -251,3 +251,26 @@ fn doas_works_without_a_password_and_says_why_it_takes_none() {
     let Some(site) = with_doas("permit % as root") else { return };
     complains(&site, &["-e", doas, "-e", &password(site.user())], &["a password is needed", "nopass", "doas.conf"]);
 }
+
+#[test]
+fn status_reads_the_journals_of_whoever_worked_there() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    let target = site.host(1).root.join("open");
+    std::fs::create_dir(&target).expect("a folder everybody may write to");
+    std::fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).expect("chmod");
+    let text = "- hosts: all\n  gather_facts: false\n  become: true\n  become_user: nobody\n  tasks: [{shell: 'echo $$ $PPID > {{ root }}/open/pids; exec sleep 60'}]\n";
+    let mut running = site.luthier().start(&site.file("nobody.yml", text), &[]);
+    let pids = target.join("pids");
+    luthier_tests::wait_for("the task to begin", || pids.metadata().is_ok_and(|file| file.len() > 0));
+    let runs = site.luthier().state().join("runs");
+    luthier_tests::wait_for("the host to be written down", || {
+        let files = std::fs::read_dir(&runs).into_iter().flatten().flatten().map(|file| file.path());
+        let mut texts = files.filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.any(|text| text.contains("nobody"))
+    });
+    luthier_tests::kill(running.pid(), "KILL");
+    assert_eq!(running.wait(), None);
+    site.luthier().call(["status"]).exits(0).says("nobody");
+    let numbers = std::fs::read_to_string(&pids).expect("its process");
+    luthier_tests::kill(numbers.split(' ').next().and_then(|word| word.parse().ok()).expect("a number"), "KILL");
+}

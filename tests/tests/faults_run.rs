@@ -1,10 +1,12 @@
 //! What goes wrong while tasks run: agents, controllers and lines that die, commands that hang or flood.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use luthier_tests::luthier::Outcome;
+use luthier_tests::luthier::{Luthier, Outcome};
 use luthier_tests::proxy::{Faults, Proxy};
 use luthier_tests::sshd::Site;
 use luthier_tests::{Tree, alive, kill, wait_for};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// Writes two files; the command named by `at` waits where a test can kill the agent: before the first write (0),
 /// between them (1), or after the second (2). Only the host h2 waits.
@@ -205,4 +207,29 @@ fn an_interrupt_ends_cleanly_and_is_told_by_the_exit_code() {
     kill(running.pid(), "INT");
     assert_eq!(running.wait(), Some(130));
     wait_for("the command and its agent to be gone", || !alive(task) && !alive(agent));
+}
+
+#[test]
+fn an_interrupt_is_heard_while_hosts_are_being_connected() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    // Takes connections and never says a word.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = mute.local_addr().expect("its address").port();
+    let hosts: String =
+        (1..5).map(|number| format!("h{number} ansible_host=127.0.0.1 ansible_port={port}\n")).collect();
+    std::fs::write(folder.path().join("hosts.ini"), hosts).expect("hosts");
+    let luthier = Luthier::new(folder.path()).inventory(&folder.path().join("hosts.ini"));
+    for words in [&["facts"][..], &["status"], &["topo"], &["exec", "all", "ping"]] {
+        let mut command = luthier.command(words);
+        command.args(["-f", "1", "-T", "30"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let begun = Instant::now();
+        let running = command.spawn().expect("luthier starts");
+        let _line = mute.accept().expect("a connection");
+        kill(running.id(), "INT");
+        let output = running.wait_with_output().expect("its end");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{words:?}: {said}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{words:?} took {:?}", begun.elapsed());
+        assert!(words.len() > 1 || said.contains("not asked: h1, h2, h3, h4"), "{words:?}: {said}");
+    }
 }

@@ -37,6 +37,9 @@ fn status_tells_what_the_journals_hold() {
     let back = luthier.call(["rollback", &id]);
     assert!(matches!(back.code, Some(0 | 6)), "{}", back.text());
     assert!(!site.host(1).root.join("file").exists());
+    // The command that ran is nothing that is left to be undone.
+    let status = luthier.call(["status"]);
+    assert!(!status.exits(0).stdout.contains("partly"), "{}", status.text());
     // A second time there is nothing left to undo, which is no failure.
     let again = luthier.call(["rollback", &id]);
     assert!(matches!(again.code, Some(0 | 6)), "{}", again.text());

@@ -23,7 +23,10 @@ pub enum JournalError {
         #[source]
         source: io::Error,
     },
-    /// A file of another program, or of a later version of this one.
+    /// The file ends before it says whose transaction it is: nothing was changed under it.
+    #[error("the journal breaks off before its first record")]
+    Torn,
+    /// A file of another program, or of another version of this one.
     #[error("cannot read the journal {path}: {reason}")]
     Format {
         /// File.

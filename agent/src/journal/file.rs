@@ -3,7 +3,7 @@
 use super::error::JournalError;
 use super::v1::{self, HEADER, Intent, Opened, RECORD_HEADER, Record};
 use crate::host::log::{Log, remove};
-use luthier_protocol::change::Resource;
+use luthier_protocol::change::{Resource, Reversal, State};
 use luthier_protocol::journal::{ChangeState, ChangeSummary, Transaction, TransactionState};
 use luthier_protocol::name::Seq;
 use std::io;
@@ -22,6 +22,8 @@ pub struct Entry {
     pub resource: Resource,
     /// How far it came.
     pub state: ChangeState,
+    /// There is a way to take it back.
+    revertible: bool,
     offset: u64,
 }
 
@@ -32,7 +34,7 @@ pub struct JournalFile {
     opened: Opened,
     entries: Vec<Entry>,
     closed: bool,
-    rolled_back: Option<bool>,
+    rolled_back: bool,
 }
 
 impl JournalFile {
@@ -47,7 +49,7 @@ impl JournalFile {
             let _ = remove(path);
             return Err(write_error(path, source));
         }
-        Ok(Self { log, opened, entries: Vec::new(), closed: false, rolled_back: None })
+        Ok(Self { log, opened, entries: Vec::new(), closed: false, rolled_back: false })
     }
 
     /// Read a transaction. A torn last record is ignored.
@@ -58,13 +60,17 @@ impl JournalFile {
         let mut log = Log::open(path).map_err(read)?;
         let head = log.read_at(0, HEADER as usize).map_err(read)?;
         if head != v1::header() {
+            // Cut short, or never more than room on the disk: a machine that stopped leaves zeros, too.
+            if v1::header().starts_with(&head) || head.iter().all(|byte| *byte == 0) {
+                return Err(JournalError::Torn);
+            }
             let ours = head.starts_with(v1::MAGIC);
             return Err(format(if ours { "it was written by another version" } else { "it is no journal" }));
         }
         let Some((Record::Opened(opened), mut offset)) = record_at(&mut log, HEADER).map_err(read)? else {
-            return Err(format("it breaks off before its first record"));
+            return Err(JournalError::Torn);
         };
-        let mut file = Self { log, opened, entries: Vec::new(), closed: false, rolled_back: None };
+        let mut file = Self { log, opened, entries: Vec::new(), closed: false, rolled_back: false };
         while let Some((record, next)) = record_at(&mut file.log, offset).map_err(read)? {
             file.replay(record, offset);
             offset = next;
@@ -79,7 +85,7 @@ impl JournalFile {
             Record::Done { number } => self.mark(number, ChangeState::Done),
             Record::Undone { number } => self.mark(number, ChangeState::Undone),
             Record::Closed => self.closed = true,
-            Record::RolledBack { complete } => self.rolled_back = Some(complete),
+            Record::RolledBack { .. } => self.rolled_back = true,
         }
     }
 
@@ -103,6 +109,11 @@ impl JournalFile {
     /// Its changes, oldest first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether nothing is left in it that could be taken back.
+    pub fn is_settled(&self) -> bool {
+        self.entries.iter().all(|entry| entry.state == ChangeState::Undone || !entry.revertible)
     }
 
     /// The full record of a change.
@@ -169,9 +180,9 @@ impl JournalFile {
 
     /// Somebody asked to undo it.
     pub fn add_rolled_back(&mut self) -> Result<(), JournalError> {
-        let complete = self.entries.iter().all(|entry| entry.state == ChangeState::Undone);
+        let complete = self.is_settled();
         self.append(&Record::RolledBack { complete })?;
-        self.rolled_back = Some(complete);
+        self.rolled_back = true;
         self.sync()
     }
 
@@ -202,11 +213,12 @@ impl JournalFile {
     /// The transaction as the controller sees it. The lock tells whether somebody is at work on it.
     pub fn transaction(&self) -> Transaction {
         let state = match (self.rolled_back, self.closed) {
-            (Some(true), _) => TransactionState::RolledBack,
-            (Some(false), _) => TransactionState::PartlyRolledBack,
-            (None, true) => TransactionState::Closed,
-            (None, false) if self.log.is_locked().unwrap_or(true) => TransactionState::Open,
-            (None, false) => TransactionState::Interrupted,
+            // What nobody can undo is no part that is left to do.
+            (true, _) if self.is_settled() => TransactionState::RolledBack,
+            (true, _) => TransactionState::PartlyRolledBack,
+            (false, true) => TransactionState::Closed,
+            (false, false) if self.log.is_locked().unwrap_or(true) => TransactionState::Open,
+            (false, false) => TransactionState::Interrupted,
         };
         Transaction {
             run: self.opened.run.clone(),
@@ -216,6 +228,14 @@ impl JournalFile {
             opened: self.opened.opened,
             changes: self.entries.iter().map(summary).collect(),
         }
+    }
+}
+
+/// Whether a change can be taken back, as `change::undo` judges it.
+fn is_revertible(intent: &Intent) -> bool {
+    match (&intent.resource, &intent.after) {
+        (Resource::Command(_), State::Run(run)) => run.undo.is_some(),
+        _ => intent.revert == Reversal::Yes,
     }
 }
 
@@ -235,6 +255,7 @@ fn entry(intent: &Intent, offset: u64) -> Entry {
         task: intent.task.clone(),
         resource: intent.resource.clone(),
         state: ChangeState::Intended,
+        revertible: is_revertible(intent),
         offset,
     }
 }

@@ -25,42 +25,76 @@ fn mark(host: &HostName) -> String {
     format!("{:08x}", crc32(host.as_str().as_bytes()))
 }
 
-/// Transactions of a run on a host, newest first.
-pub fn find(folder: &Path, run: Option<&RunId>, host: Option<&HostName>) -> Result<Vec<JournalFile>, JournalError> {
-    let mut files = Vec::new();
+/// Transactions of a run on a host, newest first; and what is wrong with journals that cannot be read: whose they are,
+/// nobody can tell.
+pub fn find(
+    folder: &Path,
+    run: Option<&RunId>,
+    host: Option<&HostName>,
+) -> Result<(Vec<JournalFile>, Vec<String>), JournalError> {
+    let (mut files, mut unread) = (Vec::new(), Vec::new());
     for (name, _) in names(folder, host)?.into_iter().rev() {
         let file = match JournalFile::open(&folder.join(name)) {
             Ok(file) => file,
             // Cut off before its first change, or pruned this moment: nothing was done under it.
-            Err(JournalError::Format { .. }) => continue,
+            Err(JournalError::Torn) => continue,
             Err(JournalError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+            Err(error) => {
+                unread.push(error.to_string());
+                continue;
+            }
         };
         let opened = file.opened();
         if run.is_none_or(|run| opened.run == *run) && host.is_none_or(|host| opened.host == *host) {
             files.push(file);
         }
     }
-    Ok(files)
+    Ok((files, unread))
 }
 
-/// Transactions as the controller sees them, oldest first.
-pub fn list(folder: &Path, run: Option<&RunId>, host: Option<&HostName>) -> Result<Vec<Transaction>, JournalError> {
-    Ok(find(folder, run, host)?.into_iter().rev().map(|file| file.transaction()).collect())
+/// Transactions as the controller sees them, oldest first; and what is wrong with journals that cannot be read.
+pub fn list(
+    folder: &Path,
+    run: Option<&RunId>,
+    host: Option<&HostName>,
+) -> Result<(Vec<Transaction>, Vec<String>), JournalError> {
+    let (files, unread) = find(folder, run, host)?;
+    let transactions = files.into_iter().rev().map(|file| file.transaction()).collect();
+    Ok((transactions, unread))
 }
 
-/// Drop the oldest transactions of a host beyond what is kept. One that is being written stays.
+/// Drop transactions of a host beyond what is kept: first those that have nothing left to take back, then the oldest.
+/// One that is being written stays, and one that cannot be read: it may be a later version's.
 pub(super) fn prune(folder: &Path, host: &HostName) -> Result<(), JournalError> {
-    let mut bytes = 0_u64;
-    for (count, (name, length)) in names(folder, Some(host))?.into_iter().rev().enumerate() {
-        bytes = bytes.saturating_add(length);
-        // The newest one always stays, however large.
-        if count == 0 || (count < KEEP && bytes <= KEEP_BYTES) {
-            continue;
-        }
-        let path = folder.join(name);
-        if JournalFile::open(&path).and_then(|mut file| file.lock()).unwrap_or(true) {
-            log::remove(&path).map_err(|source| JournalError::Write { path: path.display().to_string(), source })?;
+    let mut names = names(folder, Some(host))?;
+    let mut count = names.len();
+    let mut bytes: u64 = names.iter().map(|(_, length)| length).sum();
+    // The newest one always stays, however large.
+    names.pop();
+    for is_last_resort in [false, true] {
+        for (name, length) in &names {
+            if count <= KEEP && bytes <= KEEP_BYTES {
+                return Ok(());
+            }
+            let path = folder.join(name);
+            let is_free = match JournalFile::open(&path) {
+                Ok(mut file) => (is_last_resort || file.is_settled()) && file.lock().unwrap_or(false),
+                Err(JournalError::Torn) => true,
+                Err(_) => {
+                    if !is_last_resort {
+                        // What is not ours to drop takes nobody's place.
+                        count = count.saturating_sub(1);
+                        bytes = bytes.saturating_sub(*length);
+                    }
+                    false
+                }
+            };
+            if is_free {
+                log::remove(&path)
+                    .map_err(|source| JournalError::Write { path: path.display().to_string(), source })?;
+                count = count.saturating_sub(1);
+                bytes = bytes.saturating_sub(*length);
+            }
         }
     }
     Ok(())

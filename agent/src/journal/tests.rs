@@ -42,7 +42,7 @@ fn only_file(state: &Path) -> PathBuf {
 fn nothing_is_written_without_a_change() {
     let state = tempfile::tempdir().unwrap();
     ledger(state.path(), "r").close().unwrap();
-    assert!(list(&state.path().join("journal"), None, None).unwrap().is_empty());
+    assert!(list(&state.path().join("journal"), None, None).unwrap().0.is_empty());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn steps_that_cannot_follow_are_refused() {
 fn open_interrupted_and_closed_are_told_apart() {
     let state = tempfile::tempdir().unwrap();
     let folder = state.path().join("journal");
-    let found = || list(&folder, None, None).unwrap()[0].state;
+    let found = || list(&folder, None, None).unwrap().0[0].state;
     let mut open = ledger(state.path(), "r");
     intent(&mut open, 1, &change("/a", b"one")).unwrap();
     assert_eq!(found(), TransactionState::Open);
@@ -138,6 +138,23 @@ fn open_interrupted_and_closed_are_told_apart() {
 }
 
 #[test]
+fn what_nobody_can_undo_is_not_left_to_be_undone() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = ledger(state.path(), "r");
+    let first = intent(&mut ledger, 1, &change("/a", b"one")).unwrap();
+    let mut forever = change("/b", b"one");
+    forever.revert = Reversal::No("nobody can".to_owned());
+    intent(&mut ledger, 2, &forever).unwrap();
+    ledger.close().unwrap();
+    let mut file = JournalFile::open(&only_file(state.path())).unwrap();
+    file.add_rolled_back().unwrap();
+    assert_eq!(file.transaction().state, TransactionState::PartlyRolledBack);
+    file.add_undone(first).unwrap();
+    file.add_rolled_back().unwrap();
+    assert_eq!(JournalFile::open(&only_file(state.path())).unwrap().transaction().state, TransactionState::RolledBack);
+}
+
+#[test]
 fn the_last_twenty_of_a_host_are_kept() {
     let state = tempfile::tempdir().unwrap();
     let mut other = Ledger::new(state.path(), Some(RunId::from("other")), HostName::from("kvm2"));
@@ -149,10 +166,54 @@ fn the_last_twenty_of_a_host_are_kept() {
         ledger.close().unwrap();
     }
     let runs: Vec<String> =
-        list(&state.path().join("journal"), None, None).unwrap().into_iter().map(|row| row.run.0).collect();
+        list(&state.path().join("journal"), None, None).unwrap().0.into_iter().map(|row| row.run.0).collect();
     let expected: Vec<String> =
         std::iter::once("other".to_owned()).chain((3..23).map(|run| format!("r{run:02}"))).collect();
     assert_eq!(runs, expected);
+}
+
+#[test]
+fn what_can_be_taken_back_outlives_what_cannot() {
+    let state = tempfile::tempdir().unwrap();
+    let mut first = ledger(state.path(), "first");
+    intent(&mut first, 1, &change("/a", b"one")).unwrap();
+    first.close().unwrap();
+    for run in 0..25 {
+        let mut ledger = ledger(state.path(), &format!("r{run:02}"));
+        let mut change = change("/b", b"one");
+        change.revert = Reversal::No("nobody can".to_owned());
+        let number = intent(&mut ledger, 1, &change).unwrap();
+        ledger.done(number).unwrap();
+        ledger.close().unwrap();
+    }
+    let (rows, _) = list(&state.path().join("journal"), None, None).unwrap();
+    assert_eq!(rows.len(), 20);
+    assert_eq!((rows[0].run.as_str(), rows[1].run.as_str()), ("first", "r06"));
+}
+
+#[test]
+fn a_journal_of_another_version_is_told_and_never_dropped() {
+    let state = tempfile::tempdir().unwrap();
+    let mut first = ledger(state.path(), "first");
+    intent(&mut first, 1, &change("/a", b"one")).unwrap();
+    first.close().unwrap();
+    let path = only_file(state.path());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[16] = 2;
+    fs::write(&path, bytes).unwrap();
+    for run in 0..25 {
+        let mut ledger = ledger(state.path(), &format!("r{run:02}"));
+        intent(&mut ledger, 1, &change("/a", b"one")).unwrap();
+        ledger.close().unwrap();
+    }
+    let (rows, unread) = list(&state.path().join("journal"), None, None).unwrap();
+    assert_eq!((rows.len(), unread.len()), (20, 1));
+    assert!(unread[0].contains("another version"), "{unread:?}");
+    // Cut off before anything was done under it: nobody needs it, and nobody needs to hear of it.
+    for torn in [&b""[..], b"luthier jour", b"luthier journal\n\x01\0\0\0", &[0; 60]] {
+        fs::write(&path, torn).unwrap();
+        assert!(list(&state.path().join("journal"), None, None).unwrap().1.is_empty(), "{torn:?}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum Record {
     Closed,
     /// Somebody asked to undo the transaction.
     RolledBack {
-        /// Nothing of it is left.
+        /// Nothing of it is left that could be undone.
         complete: bool,
     },
 }

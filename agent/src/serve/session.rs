@@ -293,7 +293,7 @@ impl Session {
 
     fn journal(&mut self, seq: Seq, run: Option<&RunId>, host: Option<&HostName>) {
         let answer = match journal::list(self.ledger.folder(), run, host) {
-            Ok(transactions) => FromAgent::Journal { seq, transactions },
+            Ok((transactions, unread)) => FromAgent::Journal { seq, transactions, unread },
             Err(error) => FromAgent::Refused { seq, message: error.to_string() },
         };
         self.wire.send(&answer);

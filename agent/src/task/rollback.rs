@@ -14,7 +14,8 @@ pub fn rollback(host: &Host, folder: &Path, request: &UndoRequest) -> UndoReport
     // Where only asked: what a resource would be after the undoing of newer changes.
     let mut pretended = HashMap::new();
     match journal::find(folder, Some(&request.run), Some(&request.host)) {
-        Ok(files) => {
+        // Those that cannot be read the controller knows from the list it asked for before.
+        Ok((files, _)) => {
             for mut file in files {
                 if !undo_file(host, &mut file, request, &mut pretended, &mut rows) {
                     break;
@@ -41,7 +42,7 @@ fn undo_file(
         Ok(true) => {}
         Ok(false) => {
             let detail = "an agent is still at work on it".to_owned();
-            rows.push(UndoRow { resource: label, outcome: UndoOutcome::Blocked, detail });
+            rows.push(UndoRow { task: String::new(), resource: label, outcome: UndoOutcome::Blocked, detail });
             return false;
         }
         Err(error) => {
@@ -54,10 +55,10 @@ fn undo_file(
         if entry.seq < request.from_task || entry.seq > request.to_task {
             continue;
         }
-        let resource = entry.resource.label().to_owned();
+        let (task, resource) = (entry.task.clone(), entry.resource.label().to_owned());
         if entry.state == ChangeState::Undone {
             let detail = "undone before".to_owned();
-            rows.push(UndoRow { resource, outcome: UndoOutcome::AlreadyOriginal, detail });
+            rows.push(UndoRow { task, resource, outcome: UndoOutcome::AlreadyOriginal, detail });
             continue;
         }
         let how = match file.intent(&entry) {
@@ -65,7 +66,7 @@ fn undo_file(
             Ok(intent) => undo_entry(host, file, &intent, entry.state == ChangeState::Done),
             Err(error) => UndoneHow { outcome: UndoOutcome::Failed, detail: error.to_string() },
         };
-        rows.push(UndoRow { resource, outcome: how.outcome, detail: how.detail });
+        rows.push(UndoRow { task, resource, outcome: how.outcome, detail: how.detail });
     }
     if !request.check
         && let Err(error) = file.add_rolled_back()
@@ -149,5 +150,6 @@ fn probe(intent: &Intent) -> Option<&Probe> {
 }
 
 fn failed(resource: &str, error: &JournalError) -> UndoRow {
-    UndoRow { resource: resource.to_owned(), outcome: UndoOutcome::Failed, detail: error.to_string() }
+    let (task, resource) = (String::new(), resource.to_owned());
+    UndoRow { task, resource, outcome: UndoOutcome::Failed, detail: error.to_string() }
 }

@@ -218,17 +218,19 @@ pub enum TopoFormat {
 /// Options of `rollback`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "Examples:
-  luthier rollback last                 undo the newest run
+  luthier rollback last                 undo the newest run that was no check
   luthier rollback last -C              tell what would be undone
   luthier rollback 20261122-17 -l kvm7  one host of a run
+  luthier rollback 20261122-174501-4f2a -i hosts.ini -b   a run of another controller: its hosts know it
 
 Originals come from the journals on the hosts. What somebody else changed since is left alone and reported. Commands
 that ran cannot be undone: they are listed.
 
 Exit codes: 6 all that can be undone is undone, 7 a part is not (changed since, blocked, or the host cannot be reached).
+A run that a host's journal no longer holds is a failure, too. 130: interrupted before all hosts were asked.
 A rollback never exits with 0; a check (-C) does when the rollback would succeed.")]
 pub struct RollbackArgs {
-    /// Run id, a unique beginning of one, or `last`
+    /// Run id, a unique beginning of one, or `last`; of a run that is not recorded here the whole id
     #[arg(value_name = "RUN")]
     pub run: String,
     /// Only tell what would be undone
@@ -240,7 +242,11 @@ pub struct RollbackArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "Examples:
   luthier status -i hosts.ini            transactions that are open or were interrupted
-  luthier status -i hosts.ini kvm --all  closed and rolled back ones, too")]
+  luthier status -i hosts.ini -b         in the journal of root, too
+  luthier status -i hosts.ini kvm --all  closed and rolled back ones, too
+
+Each user has a journal of his own. Those of the login user are read, of whoever -b and --become-user name, and of all
+who worked on the host in runs that are recorded on this machine.")]
 pub struct StatusArgs {
     /// Which hosts [default: all]
     #[arg(value_name = "PATTERN")]

@@ -8,10 +8,14 @@ use crate::history::new_run_id;
 use crate::output::{self, Outputs, Progress};
 use crate::plan::Selection;
 use crate::rollout::{self, Options, Run, Visit};
+use crate::session::SessionError;
 use luthier_protocol::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
+
+/// So many hosts are named in one line.
+const NAMED: usize = 5;
 
 /// Whom to inspect.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +96,7 @@ async fn all(run: &Arc<Run>, hosts: Vec<String>, wish: Wish<'_>, take: &mut dyn 
         let (run, only) = (Arc::clone(run), only.clone());
         asked.spawn(async move {
             let identities = rollout::wanted_identity(&run, &host).into_iter().collect();
-            let visit = Visit { host: host.clone(), target: None, identities };
+            let visit = Visit { host: host.clone(), target: None, identities, changed: false };
             let facts = match keep {
                 None => rollout::facts(&run, &visit, &only).await,
                 Some(keep) => rollout::capture(&run, &visit, keep).await,
@@ -100,10 +104,11 @@ async fn all(run: &Arc<Run>, hosts: Vec<String>, wish: Wish<'_>, take: &mut dyn 
             (host, facts)
         });
     }
-    let mut code = ExitCode::Fine;
+    let (mut code, mut unasked) = (ExitCode::Fine, Vec::new());
     while let Some(answer) = asked.join_next().await {
         match answer {
             Ok((host, Ok(facts))) => take(&host, &facts),
+            Ok((host, Err(SessionError::Interrupted))) => unasked.push(host),
             Ok((host, Err(error))) => {
                 run.warn(Some(&host), error.to_string());
                 code = code.gravest(if error.is_unreachable() { ExitCode::Unreachable } else { ExitCode::Failed });
@@ -114,7 +119,20 @@ async fn all(run: &Arc<Run>, hosts: Vec<String>, wish: Wish<'_>, take: &mut dyn 
             }
         }
     }
-    code
+    code.gravest(tell_unasked(run, unasked))
+}
+
+/// Name the hosts that were not asked because of an interrupt, and what that leads to.
+pub(super) fn tell_unasked(run: &Run, mut hosts: Vec<String>) -> ExitCode {
+    if hosts.is_empty() {
+        return ExitCode::Fine;
+    }
+    hosts.sort();
+    let names = hosts.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = hosts.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    run.warn(None, format!("interrupted, not asked: {names}{more}"));
+    ExitCode::Interrupted
 }
 
 /// Facts with control characters made visible: texts of a host are not trusted with a terminal.

@@ -42,7 +42,11 @@ impl Recording {
                 Some(Self { history: Arc::new(Mutex::new(history)), run: meta.run.clone(), told })
             }
             Err(error) => {
-                globals.warn(&format!("this run is not recorded: {}", why(&error)));
+                globals.warn(&format!(
+                    "this run is not recorded, `show` and `rollback last` will not know it: {}. Its hosts do: `luthier rollback {} -i INVENTORY` undoes it",
+                    why(&error),
+                    meta.run
+                ));
                 None
             }
         }
@@ -93,6 +97,7 @@ fn hosts(run: &Run) -> Vec<RunHost> {
                 ssh_args: ssh_args(&target),
                 agent_path: target.agent_path.clone(),
                 identities: used.identities.into_iter().collect(),
+                changed: used.changed,
                 last_seq: memory.last_seq(),
             })
         })
@@ -119,7 +124,8 @@ pub fn keep_hosts(run: &Arc<Run>, recording: Option<&Recording>) -> JoinHandle<(
         loop {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let rows = hosts(&run);
-            let places: Vec<_> = rows.iter().map(|row| (row.host.clone(), row.identities.clone())).collect();
+            let places: Vec<_> =
+                rows.iter().map(|row| (row.host.clone(), row.identities.clone(), row.changed)).collect();
             if places != known {
                 known = places;
                 // The last save, at the end of the run, tells what is wrong with the folder.

@@ -4,11 +4,15 @@ use super::args::StatusArgs;
 use super::fleet::{self, Fleet};
 use super::{CliError, ExitCode, Globals};
 use crate::event::Sink;
-use crate::history::new_run_id;
+use crate::history::{History, default_folder, new_run_id};
 use crate::output::{self, escape, table};
 use crate::plan::Selection;
 use crate::rollout::{self, Options, Visit};
+use crate::session::SessionError;
 use luthier_protocol::journal::{Transaction, TransactionState};
+use luthier_protocol::name::HostName;
+use luthier_protocol::task::Identity;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -23,21 +27,33 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
     let options = Options { extra: Arc::clone(&fleet.extra), escalation, ..Options::default() };
     let sink = Sink::new(vec![super::inspect::warnings(globals)]);
     let run = fleet.into_run(globals, new_run_id(), options, Selection::default(), sink)?;
+    let known = past_identities();
+    let mut users = BTreeSet::new();
     let (mut rows, code) = fleet::runtime()?.block_on(async {
+        fleet::watch_interrupt(&run);
         let mut asked = JoinSet::new();
         for host in hosts {
             let run = Arc::clone(&run);
+            let past = known.get(&HostName::from(host.as_str())).cloned().unwrap_or_default();
             asked.spawn(async move {
-                let identities = rollout::wanted_identity(&run, &host).into_iter().collect();
-                let visit = Visit { host: host.clone(), target: None, identities };
+                let identities = rollout::wanted_identity(&run, &host).into_iter().chain(past).collect();
+                let visit = Visit { host: host.clone(), target: None, identities, changed: false };
                 let found = rollout::journals(&run, &visit).await;
                 (host, found)
             });
         }
-        let (mut rows, mut code) = (Vec::new(), ExitCode::Fine);
+        let (mut rows, mut code, mut unasked) = (Vec::new(), ExitCode::Fine, Vec::new());
         while let Some(answer) = asked.join_next().await {
             match answer {
-                Ok((host, Ok(found))) => rows.extend(found.into_iter().map(|transaction| (host.clone(), transaction))),
+                Ok((host, Ok(found))) => {
+                    for message in found.unread {
+                        run.warn(Some(&host), message);
+                        code = code.gravest(ExitCode::Failed);
+                    }
+                    users.extend(found.users);
+                    rows.extend(found.transactions.into_iter().map(|transaction| (host.clone(), transaction)));
+                }
+                Ok((host, Err(SessionError::Interrupted))) => unasked.push(host),
                 Ok((host, Err(error))) => {
                     run.warn(Some(&host), error.to_string());
                     code = code.gravest(if error.is_unreachable() { ExitCode::Unreachable } else { ExitCode::Failed });
@@ -45,12 +61,23 @@ pub(super) fn status(args: StatusArgs, globals: &Globals) -> Result<ExitCode, Cl
                 Err(error) => run.warn(None, error.to_string()),
             }
         }
+        let code = code.gravest(super::inspect::tell_unasked(&run, unasked));
         (rows, code)
     });
     rows.retain(|(_, transaction)| args.all || is_unfinished(transaction));
     rows.sort_by(|a, b| (&a.0, a.1.opened).cmp(&(&b.0, b.1.opened)));
-    show(&rows, globals);
+    show(&rows, &users, globals);
     Ok(code)
+}
+
+/// Who worked on hosts in runs that are recorded here, besides the login user: their journals are asked, too.
+fn past_identities() -> BTreeMap<HostName, BTreeSet<Identity>> {
+    let known = default_folder().and_then(|folder| History::open(&folder)?.identities());
+    known.unwrap_or_else(|error| {
+        // Whose journals were read is told in the end.
+        tracing::warn!("failed to {error}");
+        BTreeMap::new()
+    })
 }
 
 fn is_unfinished(transaction: &Transaction) -> bool {
@@ -70,7 +97,7 @@ fn word(state: TransactionState) -> &'static str {
     }
 }
 
-fn show(rows: &[(String, Transaction)], globals: &Globals) {
+fn show(rows: &[(String, Transaction)], users: &BTreeSet<String>, globals: &Globals) {
     if globals.format() == output::Format::Json {
         for (host, transaction) in rows {
             globals.screen.data(&format!("{}\n", serde_json::json!({"host": host, "transaction": transaction})));
@@ -78,7 +105,12 @@ fn show(rows: &[(String, Transaction)], globals: &Globals) {
         return;
     }
     if rows.is_empty() {
-        globals.screen.talk("no transaction is open or was interrupted\n");
+        let users = users.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        globals.screen.talk(&if users.is_empty() {
+            "no journal was read\n".to_owned()
+        } else {
+            format!("no transaction is open or was interrupted (journals read: {})\n", escape(&users))
+        });
         return;
     }
     let cells: Vec<[String; 5]> = rows

@@ -1,5 +1,6 @@
 //! What can go wrong with the history.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Why the history cannot be read or written.
@@ -53,13 +54,26 @@ pub enum HistoryError {
     #[error("find a run: none has been recorded in {}", .0.display())]
     NoRuns(PathBuf),
     /// A prefix of several.
-    #[error("choose a run: \"{prefix}\" is the beginning of {}", matches.join(", "))]
+    #[error("choose a run: \"{prefix}\" is the beginning of {}", Newest(.matches))]
     Ambiguous {
         /// As asked for.
         prefix: String,
-        /// The runs it fits.
+        /// The runs it fits, newest first.
         matches: Vec<String>,
     },
+}
+
+/// So many runs are named.
+const NAMED: usize = 5;
+
+struct Newest<'a>(&'a [String]);
+
+impl fmt::Display for Newest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} runs", self.0.len())?;
+        f.write_str(if self.0.len() > NAMED { "; the newest are" } else { ":" })?;
+        self.0.iter().take(NAMED).try_for_each(|run| write!(f, "\n  {run}"))
+    }
 }
 
 impl HistoryError {

@@ -4,10 +4,15 @@ use super::hosts::{self, RunHost};
 use super::index::Index;
 use super::process::Process;
 use super::recording::Events;
-use super::run::{self, RunMeta, RunRecord};
+use super::run::{self, RunMeta, RunRecord, RunState};
 use super::{HistoryError, Recorder, place};
-use luthier_protocol::name::RunId;
+use luthier_protocol::name::{HostName, RunId};
+use luthier_protocol::task::Identity;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// So many runs are looked through for who worked on a host.
+const REMEMBERED: usize = 100;
 
 /// The history. Opening it makes its folder; several controllers may use it at once.
 pub struct History {
@@ -61,6 +66,15 @@ impl History {
         }
     }
 
+    /// As [`History::find`], but `last` is the newest run that was no check.
+    pub fn find_changing(&self, name: &str) -> Result<RunRecord, HistoryError> {
+        if name != "last" {
+            return self.find(name);
+        }
+        let newest = self.list()?.into_iter().find(|run| !run.check);
+        newest.ok_or_else(|| HistoryError::NoRuns(self.folder.clone()))
+    }
+
     /// What was said in a run.
     pub fn events(&self, run: &RunId) -> Result<Events, HistoryError> {
         Events::open(&self.path(run, "jsonl.zst")?)
@@ -74,6 +88,28 @@ impl History {
     /// Where the hosts of a run can be reached; empty when that was never known.
     pub fn hosts(&self, run: &RunId) -> Result<Vec<RunHost>, HistoryError> {
         hosts::load(&self.path(run, "hosts.json")?)
+    }
+
+    /// Who worked on hosts, besides the login user, in the newest runs and in all that were interrupted. What cannot be
+    /// read tells nothing.
+    pub fn identities(&self) -> Result<BTreeMap<HostName, BTreeSet<Identity>>, HistoryError> {
+        let mut known: BTreeMap<HostName, BTreeSet<Identity>> = BTreeMap::new();
+        for (age, run) in self.list()?.into_iter().enumerate() {
+            if run.check || (age >= REMEMBERED && run.state != RunState::Interrupted) {
+                continue;
+            }
+            for row in self.hosts(&run.run).unwrap_or_default() {
+                if !row.identities.is_empty() {
+                    known.entry(row.host).or_default().extend(row.identities);
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// Whether it was written down where the hosts of a run can be reached, be it that there were none.
+    pub fn has_hosts(&self, run: &RunId) -> bool {
+        self.path(run, "hosts.json").is_ok_and(|path| path.exists())
     }
 
     fn path(&self, run: &RunId, ending: &str) -> Result<PathBuf, HistoryError> {

@@ -44,6 +44,9 @@ pub struct RunHost {
     /// Everybody whose journal holds changes, besides the login user.
     #[serde(default)]
     pub identities: Vec<Identity>,
+    /// Its journals were given changes that may be undone.
+    #[serde(default)]
+    pub changed: bool,
     /// Number of the last task that was sent.
     pub last_seq: Seq,
 }

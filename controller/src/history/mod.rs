@@ -19,4 +19,4 @@ pub use hosts::RunHost;
 pub use place::default_folder;
 pub use recorder::Recorder;
 pub use recording::Events;
-pub use run::{RunMeta, RunRecord, RunState, new_run_id, now};
+pub use run::{RunMeta, RunRecord, RunState, is_run_id, new_run_id, now};

@@ -124,9 +124,11 @@ fn write(mut writer: Writer, lines: &Receiver<Vec<u8>>) -> io::Result<()> {
         };
         match next {
             Ok(line) => {
+                let is_play = line.starts_with(br#"{"event":"play_started""#);
                 writer.line(&line)?;
                 let at = *flush_at.get_or_insert_with(|| Instant::now() + FLUSH);
-                if Instant::now() >= at {
+                // Whom a play works on must be known before it works on them: a rollback asks those.
+                if Instant::now() >= at || is_play {
                     writer.flush()?;
                     flush_at = None;
                 }

@@ -66,6 +66,17 @@ pub fn new_run_id() -> RunId {
     RunId(format!("{time}-{:04x}", rand::random::<u16>()))
 }
 
+/// Whether a text is a whole run id, not a part of one.
+pub fn is_run_id(text: &str) -> bool {
+    let form = |part: &str, length: usize, base: u32| part.len() == length && part.chars().all(|c| c.is_digit(base));
+    let mut parts = text.split('-');
+    let (day, time, rest) = (parts.next(), parts.next(), parts.next());
+    parts.next().is_none()
+        && day.is_some_and(|day| form(day, 8, 10))
+        && time.is_some_and(|time| form(time, 6, 10))
+        && rest.is_some_and(|rest| form(rest, 4, 16))
+}
+
 /// The time now, RFC 3339 in UTC with whole seconds.
 pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -85,6 +96,7 @@ mod tests {
         let id = new_run_id();
         assert!(is_safe(id.as_str()), "{id}");
         assert_eq!(id.as_str().len(), "20261122-174501-4f2a".len());
+        assert!(is_run_id(id.as_str()) && !is_run_id("20261122-174501") && !is_run_id("last"));
         assert!(!is_safe("../x") && !is_safe("") && !is_safe("a/b"));
         assert!(now().parse::<jiff::Timestamp>().is_ok());
     }

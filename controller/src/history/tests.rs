@@ -101,6 +101,11 @@ fn runs_are_found_by_what_is_unique() {
     assert_eq!(history.find("20261122-1000-ab").unwrap().run.as_str(), "20261122-1000-ab");
     assert_eq!(history.list().unwrap()[0].run.as_str(), "20261123-0900-cc");
     assert!(matches!(history.find("20261122"), Err(HistoryError::Ambiguous { matches, .. }) if matches.len() == 2));
+    let many = HistoryError::Ambiguous { prefix: "2".into(), matches: (20..40).map(|id| id.to_string()).collect() };
+    assert_eq!(
+        many.to_string(),
+        "choose a run: \"2\" is the beginning of 20 runs; the newest are\n  20\n  21\n  22\n  23\n  24"
+    );
     assert!(matches!(history.find("x"), Err(HistoryError::UnknownRun(_))));
     assert!(matches!(history.find(""), Err(HistoryError::UnknownRun(_))));
     assert!(matches!(history.events(&"../../etc/passwd".into()), Err(HistoryError::UnknownRun(_))));
@@ -123,6 +128,7 @@ fn hosts_of_a_run_come_back_and_files_are_private() {
         ssh_args: None,
         agent_path: None,
         identities: vec![Identity { user: "root".into(), method: "sudo".into() }],
+        changed: true,
         last_seq: 20,
     };
     history.save_hosts(&run, Vec::new()).unwrap();

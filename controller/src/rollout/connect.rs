@@ -97,7 +97,8 @@ pub fn target(
         .map_err(ConnectError::Session)
 }
 
-/// Open a session. Whoever asks for it holds a permit: no more hosts than `--forks` are worked on at once.
+/// Open a session, unless the run is to stop. Whoever asks for it holds a permit: no more hosts than `--forks` are
+/// worked on at once.
 pub async fn open(run: &Arc<Run>, host: &str, target: &Target, last_seq: u64) -> Result<Session, SessionError> {
     let hello = ControllerHello {
         protocol: PROTOCOL_VERSION,
@@ -110,7 +111,19 @@ pub async fn open(run: &Arc<Run>, host: &str, target: &Target, last_seq: u64) ->
         let (run, host) = (Arc::clone(run), host.to_owned());
         Arc::new(move |notice: Notice| listen(&run, &host, notice))
     };
-    session::open(&run.sessions, target, hello, listener).await
+    unless_stopped(run, session::open(&run.sessions, target, hello, listener)).await
+}
+
+/// What is given up when the run is to stop: something that changes nothing on the host.
+pub async fn unless_stopped<T>(
+    run: &Run,
+    work: impl Future<Output = Result<T, SessionError>>,
+) -> Result<T, SessionError> {
+    tokio::select! {
+        biased;
+        () = run.until_stopped() => Err(SessionError::Interrupted),
+        done = work => done,
+    }
 }
 
 fn listen(run: &Run, host: &str, notice: Notice) {

@@ -24,6 +24,8 @@ pub struct Used {
     pub target: Target,
     /// Who worked there besides the login user.
     pub identities: BTreeSet<Identity>,
+    /// Its journals were given changes that may be undone.
+    pub changed: bool,
 }
 
 /// Variables a host gained during the run; snapshots are shared, not copied.
@@ -107,11 +109,19 @@ impl HostMemory {
     /// Remember how it was reached and who worked there.
     pub fn note(&self, target: &Target, identity: Option<&Identity>) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = used.get_or_insert_with(|| Used { target: target.clone(), identities: BTreeSet::new() });
+        let used =
+            used.get_or_insert_with(|| Used { target: target.clone(), identities: BTreeSet::new(), changed: false });
         if let Some(identity) = identity
             && !used.identities.contains(identity)
         {
             used.identities.insert(identity.clone());
+        }
+    }
+
+    /// An agent there changed something that may be undone.
+    pub fn note_change(&self) {
+        if let Some(used) = self.used.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            used.changed = true;
         }
     }
 

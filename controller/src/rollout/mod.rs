@@ -39,4 +39,4 @@ pub use memory::{HostMemory, Used};
 pub use play::find_start;
 pub use resume::Earlier;
 pub use run::{Asker, Escalation, Options, Parts, Reload, Run};
-pub use undo::{HostUndo, Visit, capture, facts, journals, roll_back, wanted_identity};
+pub use undo::{HostUndo, Journals, Visit, capture, facts, journals, roll_back, wanted_identity};

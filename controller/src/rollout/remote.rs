@@ -7,6 +7,7 @@ use super::host::HostRun;
 use super::outcome::Outcome;
 use super::start::{Item, Progress};
 use super::{flags, run::text};
+use crate::event::EventStatus;
 use crate::plan::PlannedTask;
 use crate::session::{ContentSource, Pending, Session, SessionError};
 use crate::template::{Place, Scope};
@@ -27,6 +28,8 @@ pub struct Sent {
     pub session: Session,
     /// A failure drops what was sent behind it.
     pub stops: bool,
+    /// A change it makes is journalled, and may be undone.
+    pub journals: bool,
     /// Return values the controller adds.
     pub extra: Map,
 }
@@ -108,12 +111,24 @@ async fn send_one(
         job: job.cloned(),
     };
     let stops = request.stop_on_failure;
+    let journals = !check && job.is_none() && may_be_undone(&request);
     let content = draft.content.filter(|_| offered);
     if walker.run.options.live {
         walker.run.name_task(&who, seq, task.bare_name());
     }
     let pending = session.submit(request, content).await.map_err(|error| Box::new(lost(&error)))?;
-    Ok(Sent { seq, pending, host: who, session, stops, extra: draft.extra })
+    Ok(Sent { seq, pending, host: who, session, stops, journals, extra: draft.extra })
+}
+
+/// Whether what a task changes may be undone: commands only where the task says how.
+fn may_be_undone(request: &TaskRequest) -> bool {
+    let is_command = matches!(request.module.as_str(), "command" | "shell" | "raw" | "script");
+    !is_command || matches!(request.revert, Revert::Command(_))
+}
+
+/// Whether something is changed now; a failed task may leave a part of its changes.
+fn has_changed(outcome: &Outcome) -> bool {
+    outcome.status == EventStatus::Changed || outcome.result.get("changed").is_some_and(|changed| *changed == true)
 }
 
 /// Content as it goes into the request: small content itself, larger by its hash.
@@ -236,6 +251,9 @@ pub async fn answer(walker: &HostRun, sent: Sent) -> Outcome {
     match waited {
         Ok(result) => {
             let mut outcome = Outcome::from_agent(result);
+            if sent.journals && has_changed(&outcome) {
+                walker.run.memory(&sent.host).note_change();
+            }
             for (key, value) in sent.extra {
                 outcome.result.entry(key).or_insert(value);
             }

@@ -7,7 +7,7 @@ use crate::playbook::{Keywords, Written};
 use crate::session::{Session, SessionError, Target};
 use crate::template::Place;
 use crate::yaml::{Origin, Value};
-use luthier_protocol::journal::{Transaction, UndoRequest, UndoRow};
+use luthier_protocol::journal::{Transaction, UndoOutcome, UndoRequest, UndoRow};
 use luthier_protocol::message::{Question, Told};
 use luthier_protocol::name::{HostName, RunId, Seq};
 use luthier_protocol::task::Identity;
@@ -32,6 +32,19 @@ pub struct Visit {
     pub target: Option<Target>,
     /// Who worked there besides the login user.
     pub identities: Vec<Identity>,
+    /// The run that is undone is known to have changed something there.
+    pub changed: bool,
+}
+
+/// What the journals of a host hold.
+#[derive(Debug, Default)]
+pub struct Journals {
+    /// Transactions, those of the login user first, oldest first.
+    pub transactions: Vec<Transaction>,
+    /// What is wrong with each journal that cannot be read.
+    pub unread: Vec<String>,
+    /// Whose journals were read.
+    pub users: Vec<String>,
 }
 
 /// A session with a host outside a play, with the agents of all identities asked for.
@@ -75,8 +88,12 @@ fn become_keywords(identity: &Identity) -> Keywords {
 /// Undo a run's changes on one host: those of all identities in one order, newest first.
 pub async fn roll_back(run: &Arc<Run>, visited: &Visit, undone: &RunId, check: bool) -> HostUndo {
     let outcome = async {
-        let _permit = run.permits.acquire().await;
-        let session = visit(run, visited).await?;
+        // Until the host is asked to undo nothing has happened there; what it has begun it ends.
+        let (_permit, session) = connect::unless_stopped(run, async {
+            let permit = run.permits.acquire().await;
+            Ok((permit, visit(run, visited).await?))
+        })
+        .await?;
         let rows = undo(&session, visited, undone, check).await;
         // The changes are undone and journalled; a line that breaks now takes nothing back.
         let _ = session.close().await;
@@ -88,15 +105,23 @@ pub async fn roll_back(run: &Arc<Run>, visited: &Visit, undone: &RunId, check: b
 async fn undo(session: &Session, visited: &Visit, undone: &RunId, check: bool) -> Result<Vec<UndoRow>, SessionError> {
     let host = HostName::from(visited.host.as_str());
     let mut number: Seq = 0;
+    let mut lost: Vec<String> = Vec::new();
+    let mut is_known = false;
     let mut tasks: Vec<(Seq, Option<Identity>)> = Vec::new();
     for identity in identities(visited) {
         number += 1;
-        let found = session.journal(number, Some(undone.clone()), Some(host.clone()), identity.clone()).await?;
+        let (found, unread) =
+            session.journal(number, Some(undone.clone()), Some(host.clone()), identity.clone()).await?;
+        is_known |= !found.is_empty();
+        lost.extend(unread);
         let changes = found.iter().flat_map(|transaction| &transaction.changes);
         tasks.extend(changes.map(|change| (change.seq, identity.clone())));
     }
     tasks.sort_by_key(|task| std::cmp::Reverse(task.0));
     tasks.dedup();
+    if !is_known {
+        return Ok(missing(visited, lost));
+    }
     let mut rows = Vec::new();
     let mut rest = tasks.as_slice();
     while let Some((newest, identity)) = rest.first() {
@@ -119,34 +144,66 @@ async fn undo(session: &Session, visited: &Visit, undone: &RunId, check: bool) -
     Ok(rows)
 }
 
+/// The journals hold nothing of the run: a failure where it was there, or may be in what cannot be read.
+fn missing(visited: &Visit, lost: Vec<String>) -> Vec<UndoRow> {
+    let mut details = lost;
+    if details.is_empty() && visited.changed {
+        details.push("it no longer holds this run, which changed this host".to_owned());
+    }
+    let row =
+        |detail| UndoRow { task: String::new(), resource: "journal".to_owned(), outcome: UndoOutcome::Failed, detail };
+    details.into_iter().map(row).collect()
+}
+
 fn identities(visited: &Visit) -> Vec<Option<Identity>> {
     let mut all: Vec<Option<Identity>> = vec![None];
     all.extend(visited.identities.iter().cloned().map(Some));
     all
 }
 
-/// The transactions in a host's journals.
-pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Vec<Transaction>, SessionError> {
-    let _permit = run.permits.acquire().await;
-    let session = visit(run, visited).await?;
-    let mut all = Vec::new();
-    for (number, identity) in identities(visited).into_iter().enumerate() {
-        let host = HostName::from(visited.host.as_str());
-        all.extend(session.journal(number as Seq + 1, None, Some(host), identity).await?);
-    }
-    // The answers are here; how the line ends does not matter to them.
-    let _ = session.close().await;
-    Ok(all)
+/// What a host's journals hold: that of the login user, and one of each other user who is named.
+pub async fn journals(run: &Arc<Run>, visited: &Visit) -> Result<Journals, SessionError> {
+    connect::unless_stopped(run, async {
+        let _permit = run.permits.acquire().await;
+        let session = visit(run, visited).await?;
+        let mut all = Journals::default();
+        for (number, identity) in identities(visited).into_iter().enumerate() {
+            let user = identity.as_ref().map_or_else(|| session.agent().user.clone(), |identity| identity.user.clone());
+            // Whichever way somebody becomes a user, the journal is the same.
+            if all.users.contains(&user) {
+                continue;
+            }
+            let host = HostName::from(visited.host.as_str());
+            match session.journal(number as Seq + 1, None, Some(host), identity.clone()).await {
+                Ok((transactions, unread)) => {
+                    all.transactions.extend(transactions);
+                    all.unread.extend(unread);
+                    all.users.push(user);
+                }
+                Err(SessionError::Refused(message)) if identity.is_some() => {
+                    all.unread.push(format!("the journal of {user} was not read: {message}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // The answers are here; how the line ends does not matter to them.
+        let _ = session.close().await;
+        Ok(all)
+    })
+    .await
 }
 
 /// The facts of a host.
 pub async fn facts(run: &Arc<Run>, visited: &Visit, only: &[String]) -> Result<luthier_protocol::Map, SessionError> {
-    let _permit = run.permits.acquire().await;
-    let session = visit(run, visited).await?;
-    let identity = visited.identities.first().cloned();
-    let facts = session.facts(1, only.to_vec(), identity).await?;
-    let _ = session.close().await;
-    Ok(facts)
+    connect::unless_stopped(run, async {
+        let _permit = run.permits.acquire().await;
+        let session = visit(run, visited).await?;
+        let identity = visited.identities.first().cloned();
+        let facts = session.facts(1, only.to_vec(), identity).await?;
+        let _ = session.close().await;
+        Ok(facts)
+    })
+    .await
 }
 
 /// What the facts read of a host, to be replayed elsewhere (see [`Question::Capture`]).
@@ -155,15 +212,18 @@ pub async fn capture(
     visited: &Visit,
     keep_identity: bool,
 ) -> Result<luthier_protocol::Map, SessionError> {
-    let _permit = run.permits.acquire().await;
-    let session = visit(run, visited).await?;
-    let identity = visited.identities.first().cloned();
-    let told = session.ask(1, Question::Capture { keep_identity }, identity).await?;
-    let _ = session.close().await;
-    match told {
-        Told::Capture(entries) => Ok(entries),
-        _ => Err(SessionError::Input("the agent answered another question".to_owned())),
-    }
+    connect::unless_stopped(run, async {
+        let _permit = run.permits.acquire().await;
+        let session = visit(run, visited).await?;
+        let identity = visited.identities.first().cloned();
+        let told = session.ask(1, Question::Capture { keep_identity }, identity).await?;
+        let _ = session.close().await;
+        match told {
+            Told::Capture(entries) => Ok(entries),
+            _ => Err(SessionError::Input("the agent answered another question".to_owned())),
+        }
+    })
+    .await
 }
 
 /// Who the command line says works on a host outside a play; `None` for the login user.

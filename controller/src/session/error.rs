@@ -172,6 +172,9 @@ pub enum SessionError {
         /// Why.
         reason: String,
     },
+    /// The run was told to stop before the host was connected, or before it had answered.
+    #[error("not asked: interrupted")]
+    Interrupted,
     /// A request number was used twice.
     #[error("request number {0} is in use")]
     DuplicateSeq(u64),
@@ -193,6 +196,7 @@ impl SessionError {
                 | Self::AgentFile { .. }
                 | Self::Refused(_)
                 | Self::Content { .. }
+                | Self::Interrupted
                 | Self::DuplicateSeq(_)
                 | Self::Unsendable(_)
         )

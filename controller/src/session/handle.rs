@@ -160,18 +160,18 @@ impl Session {
         }
     }
 
-    /// The journal's transactions, oldest first.
+    /// The journal's transactions, oldest first; and what is wrong with each journal that cannot be read.
     pub async fn journal(
         &self,
         seq: Seq,
         run: Option<RunId>,
         host: Option<HostName>,
         identity: Option<Identity>,
-    ) -> Result<Vec<Transaction>, SessionError> {
+    ) -> Result<(Vec<Transaction>, Vec<String>), SessionError> {
         let message = ToAgent::Journal { seq, run, host, identity };
         let answer = self.request(seq, Kind::Journal, &message, None).await?;
         match self.wait(answer).await? {
-            Answer::Journal(transactions) => Ok(transactions),
+            Answer::Journal(transactions, unread) => Ok((transactions, unread)),
             other => Err(mixed_up(&other)),
         }
     }
@@ -242,7 +242,7 @@ fn mixed_up(answer: &Answer) -> SessionError {
     let kind = match answer {
         Answer::Task(_) => "a task's result",
         Answer::Facts(_) => "facts",
-        Answer::Journal(_) => "a journal",
+        Answer::Journal(..) => "a journal",
         Answer::Undo(_) => "an undo report",
         Answer::Told(_) => "an answer",
     };

@@ -33,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) enum Answer {
     Task(Box<TaskResult>),
     Facts(Map),
-    Journal(Vec<Transaction>),
+    Journal(Vec<Transaction>, Vec<String>),
     Undo(UndoReport),
     Told(Told),
 }
@@ -342,8 +342,8 @@ impl Conversation {
             FromAgent::NeedContent { seq } => self.send_content(seq)?,
             FromAgent::Result(result) => self.desk.answer(result.seq, Kind::Task, Ok(Answer::Task(result)))?,
             FromAgent::Facts { seq, facts } => self.desk.answer(seq, Kind::Facts, Ok(Answer::Facts(facts)))?,
-            FromAgent::Journal { seq, transactions } => {
-                self.desk.answer(seq, Kind::Journal, Ok(Answer::Journal(transactions)))?;
+            FromAgent::Journal { seq, transactions, unread } => {
+                self.desk.answer(seq, Kind::Journal, Ok(Answer::Journal(transactions, unread)))?;
             }
             FromAgent::Told { seq, told } => self.desk.answer(seq, Kind::Told, Ok(Answer::Told(told)))?,
             FromAgent::Undo(report) => self.desk.answer(report.seq, Kind::Undo, Ok(Answer::Undo(report)))?,

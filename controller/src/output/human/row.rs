@@ -24,6 +24,8 @@ pub struct Human {
     held: IndexMap<String, Held>,
     /// Results of loop items, by host and task.
     items: HashMap<(String, String), Vec<TaskEvent>>,
+    /// The run's id, which a rollback asks for.
+    run: String,
     /// The task that began last.
     current: String,
     /// The heading above what is printed next.
@@ -60,6 +62,7 @@ impl Human {
             active: HashSet::new(),
             held: IndexMap::new(),
             items: HashMap::new(),
+            run: String::new(),
             current: String::new(),
             heading: String::new(),
             free: false,
@@ -245,7 +248,8 @@ impl Human {
 impl Output for Human {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { playbooks, .. } => {
+            Event::RunStarted { playbooks, run, .. } => {
+                self.run.clone_from(run);
                 self.started = self.now.then(Instant::now);
                 self.is_single = playbooks.first().is_some_and(|name| name.starts_with("exec "));
             }
@@ -272,6 +276,9 @@ impl Output for Human {
                 }
                 let each = if self.is_single { 0 } else { recap::EACH };
                 lines.extend(recap::lines(recap, each, self.started.map(|at| at.elapsed()), self.paint));
+                if !self.run.is_empty() {
+                    lines.push(format!("run {}", escape(&self.run)));
+                }
                 self.show(&lines);
             }
         }
