@@ -251,3 +251,13 @@ fn doas_works_without_a_password_and_says_why_it_takes_none() {
     let Some(site) = with_doas("permit % as root") else { return };
     complains(&site, &["-e", doas, "-e", &password(site.user())], &["a password is needed", "nopass", "doas.conf"]);
 }
+
+#[test]
+fn a_login_shell_in_between_changes_nothing() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    for flags in ["-i", "-s", "-Hi", "--login"] {
+        becomes_root(&site, &["-e", &format!("ansible_become_flags={flags}")]);
+    }
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::Password).start() else { return };
+    becomes_root(&site, &["-e", &password(site.user()), "-e", "ansible_become_flags=-i"]);
+}
