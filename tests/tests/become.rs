@@ -261,3 +261,30 @@ fn a_login_shell_in_between_changes_nothing() {
     let Some(site) = Site::builder().hosts(1).ordinary(Sudo::Password).start() else { return };
     becomes_root(&site, &["-e", &password(site.user()), "-e", "ansible_become_flags=-i"]);
 }
+
+#[test]
+fn what_kept_an_agent_away_is_asked_anew_for_each_task() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    let folder = site.host(1).root.join("late");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).expect("chmod");
+    let tasks = "    - {name: missing, command: id -un, become: true, ignore_errors: true}\n    \
+        - {name: install, command: ln -s /usr/bin/sudo LATE/sudo}\n    \
+        - {name: there, command: id -un, become: true}\n    \
+        - {name: kill, shell: 'kill -9 $PPID; sleep 5', become: true, ignore_errors: true}\n    \
+        - {name: again, command: id -un, become: true}\n    \
+        - {name: wrong, command: id -un, become: true, ignore_errors: true, vars: {ansible_become_flags: '-u nosuchuser'}}\n    \
+        - {name: right, command: id -un, become: true}\n";
+    let play =
+        format!("- hosts: all\n  gather_facts: false\n  vars: {{ansible_become_exe: LATE/sudo}}\n  tasks:\n{tasks}");
+    let play = play.replace("LATE", &folder.display().to_string());
+    let outcome = site.luthier().run(&site.file("late.yml", &play), &[]);
+    outcome.exits(0);
+    for name in ["there", "again", "right"] {
+        assert_eq!(outcome.result("h1", name)["result"]["stdout"], "root", "{name}: {}", outcome.text());
+    }
+    for (name, words) in [("missing", "cannot run"), ("kill", "ended unexpectedly")] {
+        let result = outcome.result("h1", name)["result"].to_string();
+        assert!(result.contains(words), "{name}: {result}");
+    }
+}

@@ -15,7 +15,7 @@ use luthier_protocol::message::{ControllerHello, StartChild, Stream};
 use luthier_protocol::name::HostName;
 use luthier_protocol::task::Identity;
 use luthier_protocol::{PROTOCOL_VERSION, Value as Json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why a task cannot be sent.
@@ -54,17 +54,15 @@ pub async fn session_for(walker: &HostRun, errand: &Errand<'_>) -> Result<(Sessi
         // Connecting takes much room, and only once.
         let opening = Box::pin(open(run, host, &target, memory.last_seq()));
         let session = opening.await.map_err(ConnectError::Session)?;
-        connections.insert(key.clone(), Connection { session, started: BTreeSet::new() });
+        connections.insert(key.clone(), Connection { session });
     }
-    let Some(connection) = connections.get_mut(&key) else {
+    let Some(connection) = connections.get(&key) else {
         return Err(ConnectError::Input("the connection was lost".into()));
     };
     let login = connection.session.agent().user.clone();
     let child = escalate(run, &task.keywords, &own, scope, place, &login, &target)?;
     let identity = child.as_ref().map(|child| child.identity.clone());
-    if let Some(child) = child
-        && connection.started.insert(child.identity.clone())
-    {
+    if let Some(child) = child {
         connection.session.start_child(child).await.map_err(ConnectError::Session)?;
     }
     memory.note(&target, identity.as_ref());

@@ -44,8 +44,6 @@ pub struct Variables {
 pub struct Connection {
     /// The session.
     pub session: Session,
-    /// Identities whose agents were asked for.
-    pub started: BTreeSet<Identity>,
 }
 
 impl HostMemory {

@@ -4,8 +4,8 @@
 use super::super::handle::Session;
 use super::super::{Agents, Deadlines};
 use super::*;
-use luthier_protocol::message::{ControllerHello, Question, Stream};
-use luthier_protocol::task::{Status, TaskRequest};
+use luthier_protocol::message::{ControllerHello, Question, StartChild, Stream};
+use luthier_protocol::task::{Identity, Status, TaskRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// The agent's end of the line.
@@ -98,6 +98,27 @@ fn task(seq: Seq) -> TaskRequest {
 fn result(seq: Seq) -> FromAgent {
     let result = TaskResult { seq, status: Status::Ok, result: Map::new(), diff: Vec::new(), duration_us: 1 };
     FromAgent::Result(Box::new(result))
+}
+
+fn child(password: Option<&str>) -> StartChild {
+    StartChild {
+        identity: Identity { user: "kvm".into(), method: "sudo".into() },
+        password: password.map(str::to_owned),
+        flags: Vec::new(),
+        program: String::new(),
+        agent_path: None,
+    }
+}
+
+#[tokio::test]
+async fn how_to_become_somebody_is_said_again_where_it_changed() {
+    let (session, mut peer, _) = begin(LONG);
+    for password in [Some("wrong"), Some("wrong"), Some("right"), Some("right"), None] {
+        session.start_child(child(password)).await.unwrap();
+    }
+    for password in [Some("wrong"), Some("right"), None] {
+        assert_eq!(peer.hear().await, ToAgent::StartChild(child(password)));
+    }
 }
 
 #[tokio::test]
