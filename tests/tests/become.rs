@@ -288,3 +288,12 @@ fn what_kept_an_agent_away_is_asked_anew_for_each_task() {
         assert!(result.contains(words), "{name}: {result}");
     }
 }
+
+#[test]
+fn no_become_password_goes_to_a_host_whose_key_changed() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::Password).start() else { return };
+    site.forge_known_host(1);
+    let secret = password(site.user());
+    let all = ["-e", &secret, "-e", "ansible_host_key_checking=false"];
+    complains(&site, &all, &["the become password was not sent, as the host key changed"]);
+}

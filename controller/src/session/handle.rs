@@ -36,6 +36,8 @@ struct Inner {
     desk: Arc<Desk>,
     /// How the agent was told to become others. Held while telling, so that nobody overtakes it.
     children: Mutex<HashMap<Identity, StartChild>>,
+    /// The host's key is not the recorded one.
+    is_suspect: bool,
     unsettled: Unsettled,
     finished: watch::Receiver<bool>,
     task: AbortHandle,
@@ -58,6 +60,7 @@ impl Session {
         listener: Listener,
     ) -> Self {
         let (queue, outgoing) = channel(QUEUE);
+        let is_suspect = line.keeper.as_ref().is_some_and(|keeper| keeper.is_suspect());
         let desk = Arc::new(Desk::default());
         let conversation = Conversation {
             desk: Arc::clone(&desk),
@@ -75,6 +78,7 @@ impl Session {
             queue,
             desk,
             children: Mutex::default(),
+            is_suspect,
             unsettled: Unsettled::default(),
             finished,
             task: task.abort_handle(),
@@ -121,6 +125,9 @@ impl Session {
     /// first request that needs it, and again where that failed or its child died. A request for which it cannot fails and
     /// says why.
     pub async fn start_child(&self, child: StartChild) -> Result<(), SessionError> {
+        if self.inner.is_suspect && child.password.is_some() {
+            return Err(SessionError::PasswordWithheld);
+        }
         let mut children = self.inner.children.lock().await;
         if children.get(&child.identity) == Some(&child) {
             return Ok(());
