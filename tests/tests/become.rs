@@ -297,3 +297,18 @@ fn no_become_password_goes_to_a_host_whose_key_changed() {
     let all = ["-e", &secret, "-e", "ansible_host_key_checking=false"];
     complains(&site, &all, &["the become password was not sent, as the host key changed"]);
 }
+
+#[test]
+fn the_methods_own_user_wins() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    let play = site.file("root.yml", ROOT);
+    let who = |arguments: &[&str]| {
+        let outcome = site.luthier().run(&play, arguments);
+        outcome.exits(0).result("h1", "root")["result"]["stdout"].as_str().expect("a name").to_owned()
+    };
+    assert_eq!(who(&["-e", "ansible_sudo_user=nobody"]), "nobody");
+    assert_eq!(who(&["-e", "ansible_sudo_user=nobody", "-e", "ansible_become_user=root"]), "nobody");
+    assert_eq!(who(&["-e", "ansible_su_user=nobody"]), "root");
+    let login = site.login();
+    assert_eq!(who(&["-e", &format!("ansible_sudo_user={login}")]), login);
+}
