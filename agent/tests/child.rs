@@ -4,7 +4,7 @@
 use luthier_protocol::PROTOCOL_VERSION;
 use luthier_protocol::bootstrap::{Word, parse_line};
 use luthier_protocol::frame::{Decoder, encode};
-use luthier_protocol::message::{ChildFailure, ControllerHello, FromAgent, StartChild, ToAgent};
+use luthier_protocol::message::{ChildFailure, ControllerHello, FromAgent, Question, StartChild, ToAgent};
 use luthier_protocol::name::{HostName, RunId};
 use luthier_protocol::task::{Identity, Revert, Status, TaskRequest, TaskResult};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -106,7 +106,14 @@ impl Agent {
         }
     }
 
-    fn become_user(&mut self, user: &str, password: Option<&str>) -> FromAgent {
+    /// What a first request for a user brings about: the outcome of the start, and the request's.
+    fn become_user(&mut self, user: &str, password: Option<&str>) -> (FromAgent, TaskResult) {
+        self.offer(user, password);
+        self.shell(100, Some(user), "true");
+        (self.hear(), self.result())
+    }
+
+    fn offer(&mut self, user: &str, password: Option<&str>) {
         let program = self.folder.path().join("sudo").to_str().unwrap().to_owned();
         self.say(&ToAgent::StartChild(StartChild {
             identity: identity(user),
@@ -115,7 +122,6 @@ impl Agent {
             program,
             agent_path: self.folder.path().to_str().map(str::to_owned),
         }));
-        self.hear()
     }
 
     fn shell(&mut self, seq: u64, user: Option<&str>, line: &str) {
@@ -156,9 +162,12 @@ fn identity(user: &str) -> Identity {
     Identity { user: user.to_owned(), method: "sudo".to_owned() }
 }
 
-fn failure(message: FromAgent) -> (ChildFailure, String) {
+fn failure((message, result): (FromAgent, TaskResult)) -> (ChildFailure, String) {
     match message {
-        FromAgent::ChildFailed { reason, detail, .. } => (reason, detail),
+        FromAgent::ChildFailed { reason, detail, .. } => {
+            assert_eq!(result.status, Status::Failed);
+            (reason, detail)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -166,7 +175,7 @@ fn failure(message: FromAgent) -> (ChildFailure, String) {
 #[test]
 fn a_child_is_uploaded_started_and_asked() {
     let mut agent = Agent::start();
-    let started = agent.become_user("lucky", None);
+    let (started, _) = agent.become_user("lucky", None);
     let FromAgent::ChildStarted { hello, .. } = started else { panic!("{started:?}") };
     assert_eq!(hello.hash, hash());
     let cached: PathBuf = agent.folder.path().join("agent").join(hash());
@@ -175,10 +184,13 @@ fn a_child_is_uploaded_started_and_asked() {
     let result = agent.result();
     assert_eq!((result.seq, result.status), (1, Status::Changed));
     assert_eq!(result.result.get("stdout").unwrap(), &hello.pid.to_string());
-    // The second time it is found in the cache.
-    assert!(matches!(agent.become_user("lucky", None), FromAgent::ChildStarted { .. }));
-    agent.shell(2, Some("lucky"), "true");
-    assert_eq!(agent.result().status, Status::Changed);
+    // Asked for in the same way it stays, in another way it is started anew; the second time it is found in the cache.
+    agent.offer("lucky", None);
+    agent.shell(2, Some("lucky"), "echo $PPID");
+    assert_eq!(agent.result().result.get("stdout").unwrap(), &hello.pid.to_string());
+    assert!(
+        matches!(agent.become_user("lucky", Some("other")), (FromAgent::ChildStarted { hello: other, .. }, _) if other.pid != hello.pid)
+    );
     agent.finish();
 }
 
@@ -189,9 +201,7 @@ fn passwords_are_asked_for_given_and_refused() {
     let (reason, detail) = failure(agent.become_user("other", Some("mistaken")));
     assert_eq!(reason, ChildFailure::WrongPassword);
     assert!(detail.contains("the become password is wrong") && !detail.contains("mistaken"), "{detail}");
-    agent.shell(1, Some("other"), "true");
-    assert_eq!(agent.result().status, Status::Failed);
-    assert!(matches!(agent.become_user("other", Some("right")), FromAgent::ChildStarted { .. }));
+    assert!(matches!(agent.become_user("other", Some("right")), (FromAgent::ChildStarted { .. }, _)));
     agent.shell(2, Some("other"), "true");
     assert_eq!(agent.result().status, Status::Changed);
     agent.finish();
@@ -200,7 +210,7 @@ fn passwords_are_asked_for_given_and_refused() {
 #[test]
 fn a_child_that_dies_takes_only_its_own_task_with_it() {
     let mut agent = Agent::start();
-    assert!(matches!(agent.become_user("lucky", None), FromAgent::ChildStarted { .. }));
+    assert!(matches!(agent.become_user("lucky", None), (FromAgent::ChildStarted { .. }, _)));
     agent.shell(1, Some("lucky"), "kill -9 $PPID; sleep 1");
     agent.shell(2, None, "true");
     agent.shell(3, Some("lucky"), "true");
@@ -208,14 +218,15 @@ fn a_child_that_dies_takes_only_its_own_task_with_it() {
     assert_eq!(result.status, Status::Failed);
     assert!(result.result.get("msg").unwrap().as_str().unwrap().contains("agent of lucky ended unexpectedly"));
     assert_eq!(agent.result().status, Status::Changed);
-    assert_eq!(agent.result().status, Status::Failed);
+    // The next one has an agent of its own.
+    assert_eq!(agent.result().status, Status::Changed);
     agent.finish();
 }
 
 #[test]
 fn a_cancel_reaches_the_childs_task() {
     let mut agent = Agent::start();
-    assert!(matches!(agent.become_user("lucky", None), FromAgent::ChildStarted { .. }));
+    assert!(matches!(agent.become_user("lucky", None), (FromAgent::ChildStarted { .. }, _)));
     agent.shell(1, Some("lucky"), "sleep 1000");
     assert_eq!(agent.hear(), FromAgent::Started { seq: 1 });
     agent.say(&ToAgent::Cancel { seq: 1 });
@@ -226,8 +237,16 @@ fn a_cancel_reaches_the_childs_task() {
 #[test]
 fn a_become_program_that_does_not_exist() {
     let mut agent = Agent::start();
-    std::fs::remove_file(agent.folder.path().join("sudo")).unwrap();
+    let (place, away) = (agent.folder.path().join("sudo"), agent.folder.path().join("away"));
+    std::fs::rename(&place, &away).unwrap();
     assert_eq!(failure(agent.become_user("lucky", None)).0, ChildFailure::NotStarted);
+    agent.say(&ToAgent::Ask { seq: 1, question: Question::Settle, identity: Some(identity("lucky")) });
+    assert!(matches!(agent.hear(), FromAgent::Refused { seq: 1, .. }));
+    // Once it is there the next request finds it.
+    std::fs::rename(&away, &place).unwrap();
+    agent.shell(2, Some("lucky"), "true");
+    assert!(matches!(agent.hear(), FromAgent::ChildStarted { .. }));
+    assert_eq!(agent.result().status, Status::Changed);
     agent.finish();
 }
 

@@ -10,6 +10,9 @@ use crate::packed::{Packed, pack, unpack};
 /// Largest frame (kind byte and payload) in bytes.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
+/// Largest hello: who speaks first is not known yet.
+pub const MAX_HELLO: usize = 64 * 1024;
+
 /// Largest message, put together from parts: a full result and its envelope.
 pub const MAX_MESSAGE: usize = crate::task::MAX_RESULT + MAX_FRAME;
 
@@ -22,8 +25,8 @@ const HEADER: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The length field is larger than allowed.
-    #[error("frame of {0} bytes is over the limit of {MAX_FRAME}")]
-    TooLong(u64),
+    #[error("frame of {0} bytes is over the limit of {1}")]
+    TooLong(usize, usize),
     /// The length field is zero.
     #[error("empty frame")]
     Empty,
@@ -73,17 +76,35 @@ fn push_frame(out: &mut Vec<u8>, kind: u8, payload: &[u8]) {
 }
 
 /// Puts frames together from whatever pieces arrive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     buffer: Vec<u8>,
     consumed: usize,
     parts: Vec<u8>,
+    /// Largest frame for now.
+    limit: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Decoder {
     /// An empty decoder.
     pub fn new() -> Self {
-        Self::default()
+        Self { buffer: Vec::new(), consumed: 0, parts: Vec::new(), limit: MAX_FRAME }
+    }
+
+    /// An empty decoder for a hello, which takes nothing longer than [`MAX_HELLO`] before [`Decoder::greeted`].
+    pub fn for_hello() -> Self {
+        Self { limit: MAX_HELLO, ..Self::new() }
+    }
+
+    /// The hello was there: longer messages may follow.
+    pub fn greeted(&mut self) {
+        self.limit = MAX_FRAME;
     }
 
     /// Add bytes as they came.
@@ -119,7 +140,8 @@ impl Decoder {
                 WHOLE if self.parts.is_empty() => Some(payload.to_vec()),
                 WHOLE => return Err(FrameError::Interleaved),
                 PART | LAST_PART => {
-                    if self.parts.len() + payload.len() > MAX_MESSAGE {
+                    let most = if self.limit < MAX_FRAME { self.limit } else { MAX_MESSAGE };
+                    if self.parts.len() + payload.len() > most {
                         return Err(FrameError::MessageTooLong);
                     }
                     self.parts.extend_from_slice(payload);
@@ -142,8 +164,8 @@ impl Decoder {
         if length == 0 {
             return Err(FrameError::Empty);
         }
-        if length > MAX_FRAME {
-            return Err(FrameError::TooLong(length as u64));
+        if length > self.limit {
+            return Err(FrameError::TooLong(length, self.limit));
         }
         match rest.get(4) {
             Some(&kind) if rest.len() >= 4 + length => {
@@ -191,7 +213,7 @@ mod tests {
     fn a_two_gigabyte_length_is_refused_before_allocation() {
         let mut decoder = Decoder::new();
         decoder.push(&[0x80, 0, 0, 0, 0, 1]);
-        assert!(matches!(decoder.next_message::<FromAgent>(), Err(FrameError::TooLong(_))));
+        assert!(matches!(decoder.next_message::<FromAgent>(), Err(FrameError::TooLong(0x8000_0000, MAX_FRAME))));
     }
 
     #[test]
@@ -203,6 +225,69 @@ mod tests {
         let mut decoder = Decoder::new();
         decoder.push(&bytes);
         assert!(decoder.next_message::<crate::Value>().is_err());
+    }
+
+    /// `91 c0` is two bytes, and more than a hundred once it is a list in a list.
+    fn swollen(length: usize) -> Vec<u8> {
+        let mut body = vec![0xdd];
+        body.extend_from_slice(&(length as u32).to_be_bytes());
+        body.extend([0x91, 0xc0].repeat(length));
+        body
+    }
+
+    #[test]
+    fn what_only_fills_the_memory_is_refused() {
+        for body in [swollen(4 << 20), [vec![0xdd, 0, 0x40, 0, 0], vec![0x80; 4 << 20]].concat()] {
+            let mut decoder = Decoder::new();
+            decoder.push(&frames(&body).unwrap());
+            let error = decoder.next_message::<crate::Value>().unwrap_err().to_string();
+            assert!(error.contains("too much memory"), "{error}");
+        }
+        let mut decoder = Decoder::new();
+        decoder.push(&frames(&swollen(100_000)).unwrap());
+        assert!(decoder.next_message::<crate::Value>().unwrap().is_some());
+    }
+
+    #[test]
+    fn the_largest_honest_messages_are_read() {
+        let content = "x".repeat(crate::task::MAX_RESULT - 1024);
+        let file = |number: u32| {
+            let path = format!("/usr/share/doc/package-{number}/changelog.Debian.gz");
+            serde_json::json!({"path": path, "mode": "0644", "isdir": false, "uid": 0, "pw_name": "root",
+                "atime": 1_700_000_000.25, "mtime": 1_700_000_000.25, "size": 12_345, "inode": 1_234_567, "wusr": true})
+        };
+        let message = crate::message::ToAgent::Content { seq: 1, data: content.clone().into_bytes(), last: true };
+        let mut decoder = Decoder::new();
+        decoder.push(&encode(&message).unwrap());
+        assert!(decoder.next_message().unwrap() == Some(message));
+        for value in [content.into(), (0..150_000).map(file).collect::<crate::Value>()] {
+            let facts = crate::Map::from_iter([("told".to_owned(), value)]);
+            let message = FromAgent::Facts { seq: 1, facts };
+            let mut decoder = Decoder::new();
+            decoder.push(&encode(&message).unwrap());
+            assert!(decoder.next_message().unwrap() == Some(message));
+        }
+    }
+
+    #[test]
+    fn before_the_hello_messages_are_short() {
+        let long = encode(&FromAgent::Fatal { message: "x".repeat(MAX_HELLO) }).unwrap();
+        let mut decoder = Decoder::for_hello();
+        decoder.push(&long[..HEADER]);
+        assert!(matches!(decoder.next_message::<FromAgent>(), Err(FrameError::TooLong(_, MAX_HELLO))));
+        let mut decoder = Decoder::for_hello();
+        for _ in 0..3 {
+            let mut part = Vec::new();
+            push_frame(&mut part, PART, &[0; MAX_HELLO / 2]);
+            decoder.push(&part);
+        }
+        assert!(matches!(decoder.next_message::<FromAgent>(), Err(FrameError::MessageTooLong)));
+        let mut decoder = Decoder::for_hello();
+        decoder.push(&encode(&FromAgent::Heartbeat).unwrap());
+        decoder.push(&long);
+        assert!(decoder.next_message::<FromAgent>().unwrap().is_some());
+        decoder.greeted();
+        assert!(decoder.next_message::<FromAgent>().unwrap().is_some());
     }
 
     proptest::proptest! {

@@ -20,7 +20,7 @@ pub const CHUNK: usize = 64 * 1024;
 pub enum ToAgent {
     /// First message.
     Hello(ControllerHello),
-    /// Start an agent for another identity.
+    /// How to become another identity: its agent is started for the first request that needs it.
     StartChild(StartChild),
     /// Carry out a task after those already sent.
     Task(Box<TaskRequest>),
@@ -120,7 +120,7 @@ pub struct AgentHello {
     pub node: String,
 }
 
-/// Start a child agent for another identity.
+/// How to become another identity: a child agent is started when a request needs it, and again where that failed or it died.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StartChild {
     /// For whom.

@@ -4,6 +4,35 @@
 /// Deepest nesting of a value that has no fixed form: a hostile peer must not exhaust the stack.
 pub const MAX_DEPTH: usize = 128;
 
+/// What a message may take in memory once it is read, for each of its bytes; small ones may take [`LEAST_ROOM`].
+const ROOM: usize = 16;
+
+/// What every message may take in memory.
+const LEAST_ROOM: usize = crate::task::MAX_RESULT;
+
+/// What no message may take more of in memory.
+const MOST_ROOM: usize = 8 * crate::task::MAX_RESULT;
+
+/// How much a message of so many bytes may take in memory. One byte may become a hundred: results and facts, which are
+/// names and words, become ten times as large, and what has no other purpose than to fill the memory is refused.
+pub(crate) fn room(length: usize) -> usize {
+    length.saturating_mul(ROOM).clamp(LEAST_ROOM, MOST_ROOM)
+}
+
+/// What an allocation takes at least. The bytes of texts are not counted: they are no more than the message's.
+pub(crate) const LEAST: usize = 32;
+
+/// What a value in a list takes, with an allocation of its own.
+pub(crate) const VALUE: usize = size_of::<crate::Value>() + LEAST;
+
+/// What a pair of a mapping takes: name, value, hash and place in the index.
+pub(crate) const PAIR: usize = size_of::<String>() + LEAST + VALUE + LEAST;
+
+/// Whether there is room for a message where it is read.
+pub fn fits(message: &[u8]) -> bool {
+    Reader::new(message).skip().is_ok()
+}
+
 /// What is read is not what was expected. The [`Reader`] keeps the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable;
@@ -135,13 +164,14 @@ pub struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
     depth: usize,
+    room: usize,
     reason: String,
 }
 
 impl<'a> Reader<'a> {
     /// From the first byte on.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, length: bytes.len(), depth: 0, reason: String::new() }
+        Self { rest: bytes, length: bytes.len(), depth: 0, room: room(bytes.len()), reason: String::new() }
     }
 
     /// Why something could not be read.
@@ -272,19 +302,37 @@ impl<'a> Reader<'a> {
         matches!(self.rest.first(), Some(0xa0..=0xbf | 0xd9..=0xdb))
     }
 
-    /// Pass over one value with all that is in it.
+    /// Pass over one value with all that is in it, as if it were kept.
     pub fn skip(&mut self) -> Result<(), Unreadable> {
         let mut left = 1_usize;
         while left > 0 {
             left -= 1;
+            // What was promised is there, so the sums stay far below their limits.
             match self.item()? {
-                // What was promised is there, so the sums stay far below their limits.
-                Item::List(length) => left = left.saturating_add(length),
-                Item::Map(length) => left = left.saturating_add(2 * length),
+                Item::List(length) => {
+                    left = left.saturating_add(length);
+                    self.charge(length, VALUE)?;
+                }
+                Item::Map(length) => {
+                    left = left.saturating_add(2 * length);
+                    self.charge(length, PAIR)?;
+                }
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Take room in memory for so many values of this size, before it is allocated: what takes one byte in the message may
+    /// take a hundred there.
+    pub fn charge(&mut self, count: usize, size: usize) -> Result<(), Unreadable> {
+        match self.room.checked_sub(count.saturating_mul(size)) {
+            Some(left) => {
+                self.room = left;
+                Ok(())
+            }
+            None => Err(self.refuse("it would take too much memory", "")),
+        }
     }
 
     /// One level deeper into a value without a fixed form.
@@ -357,6 +405,21 @@ mod tests {
             assert!(oracle(&map).starts_with(&written(|writer| writer.map(length))));
             assert_eq!(Reader::new(&oracle(&map)).map(), Ok(length));
         }
+    }
+
+    #[test]
+    fn room_is_there_for_what_is_honest_and_no_more() {
+        assert_eq!(room(0), LEAST_ROOM);
+        assert_eq!(room(8 << 20), 128 << 20);
+        assert_eq!(room(usize::MAX), MOST_ROOM);
+        let mut reader = Reader::new(&[]);
+        assert_eq!(reader.charge(LEAST_ROOM, 1), Ok(()));
+        assert_eq!(reader.charge(usize::MAX, 0), Ok(()));
+        assert_eq!(reader.charge(1, 1), Err(Unreadable));
+        assert_eq!(Reader::new(&[]).charge(usize::MAX, 72), Err(Unreadable));
+        assert!(reader.reason().contains("too much memory"));
+        let list = |length: u32| [vec![0xdd], length.to_be_bytes().to_vec(), vec![0x90; length as usize]].concat();
+        assert!(fits(&list(100_000)) && !fits(&list(2 << 20)));
     }
 
     #[test]

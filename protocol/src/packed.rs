@@ -6,7 +6,7 @@
 //!
 //! The trait exists beside serde's for its size: each type's part is a table that two loops, compiled once, walk over.
 
-use crate::msgpack::{Item, Reader, Unreadable, Writer};
+use crate::msgpack::{Item, LEAST, PAIR, Reader, Unreadable, VALUE, Writer};
 use crate::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -341,9 +341,10 @@ impl<T: Packed> Packed for Vec<T> {
     }
 
     fn read(&mut self, input: &mut Reader<'_>) -> Result<(), Unreadable> {
-        self.clear();
-        // Grown as values come: what takes one byte there may take a hundred here.
-        for _ in 0..input.list()? {
+        let length = input.list()?;
+        input.charge(length, LEAST + size_of::<T>())?;
+        *self = Self::with_capacity(length);
+        for _ in 0..length {
             let mut value = T::blank();
             value.read(input)?;
             self.push(value);
@@ -403,7 +404,9 @@ impl Packed for BTreeMap<String, String> {
 
     fn read(&mut self, input: &mut Reader<'_>) -> Result<(), Unreadable> {
         self.clear();
-        for _ in 0..input.map()? {
+        let length = input.map()?;
+        input.charge(length, PAIR)?;
+        for _ in 0..length {
             let key = input.word()?.to_owned();
             self.insert(key, input.word()?.to_owned());
         }
@@ -431,7 +434,8 @@ impl Packed for Map {
 }
 
 fn pairs(map: &mut Map, length: usize, input: &mut Reader<'_>) -> Result<(), Unreadable> {
-    map.clear();
+    input.charge(length, PAIR)?;
+    *map = Map::with_capacity(length);
     for _ in 0..length {
         let key = input.word()?.to_owned();
         let mut value = Value::Null;
@@ -473,7 +477,8 @@ impl Packed for Value {
             Item::Bytes(_) => return Err(input.refuse("bytes where a value was expected", "")),
             Item::List(length) => {
                 input.enter()?;
-                let mut values = Vec::new();
+                input.charge(length, VALUE)?;
+                let mut values = Vec::with_capacity(length);
                 for _ in 0..length {
                     let mut value = Self::Null;
                     value.read(input)?;

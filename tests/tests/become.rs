@@ -274,3 +274,64 @@ fn status_reads_the_journals_of_whoever_worked_there() {
     let numbers = std::fs::read_to_string(&pids).expect("its process");
     luthier_tests::kill(numbers.split(' ').next().and_then(|word| word.parse().ok()).expect("a number"), "KILL");
 }
+
+#[test]
+fn a_login_shell_in_between_changes_nothing() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    for flags in ["-i", "-s", "-Hi", "--login"] {
+        becomes_root(&site, &["-e", &format!("ansible_become_flags={flags}")]);
+    }
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::Password).start() else { return };
+    becomes_root(&site, &["-e", &password(site.user()), "-e", "ansible_become_flags=-i"]);
+}
+
+#[test]
+fn what_kept_an_agent_away_is_asked_anew_for_each_task() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    let folder = site.host(1).root.join("late");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).expect("chmod");
+    let tasks = "    - {name: missing, command: id -un, become: true, ignore_errors: true}\n    \
+        - {name: install, command: ln -s /usr/bin/sudo LATE/sudo}\n    \
+        - {name: there, command: id -un, become: true}\n    \
+        - {name: kill, shell: 'kill -9 $PPID; sleep 5', become: true, ignore_errors: true}\n    \
+        - {name: again, command: id -un, become: true}\n    \
+        - {name: wrong, command: id -un, become: true, ignore_errors: true, vars: {ansible_become_flags: '-u nosuchuser'}}\n    \
+        - {name: right, command: id -un, become: true}\n";
+    let play =
+        format!("- hosts: all\n  gather_facts: false\n  vars: {{ansible_become_exe: LATE/sudo}}\n  tasks:\n{tasks}");
+    let play = play.replace("LATE", &folder.display().to_string());
+    let outcome = site.luthier().run(&site.file("late.yml", &play), &[]);
+    outcome.exits(0);
+    for name in ["there", "again", "right"] {
+        assert_eq!(outcome.result("h1", name)["result"]["stdout"], "root", "{name}: {}", outcome.text());
+    }
+    for (name, words) in [("missing", "cannot run"), ("kill", "ended unexpectedly")] {
+        let result = outcome.result("h1", name)["result"].to_string();
+        assert!(result.contains(words), "{name}: {result}");
+    }
+}
+
+#[test]
+fn no_become_password_goes_to_a_host_whose_key_changed() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::Password).start() else { return };
+    site.forge_known_host(1);
+    let secret = password(site.user());
+    let all = ["-e", &secret, "-e", "ansible_host_key_checking=false"];
+    complains(&site, &all, &["the become password was not sent, as the host key changed"]);
+}
+
+#[test]
+fn the_methods_own_user_wins() {
+    let Some(site) = Site::builder().hosts(1).ordinary(Sudo::NoPassword).start() else { return };
+    let play = site.file("root.yml", ROOT);
+    let who = |arguments: &[&str]| {
+        let outcome = site.luthier().run(&play, arguments);
+        outcome.exits(0).result("h1", "root")["result"]["stdout"].as_str().expect("a name").to_owned()
+    };
+    assert_eq!(who(&["-e", "ansible_sudo_user=nobody"]), "nobody");
+    assert_eq!(who(&["-e", "ansible_sudo_user=nobody", "-e", "ansible_become_user=root"]), "nobody");
+    assert_eq!(who(&["-e", "ansible_su_user=nobody"]), "root");
+    let login = site.login();
+    assert_eq!(who(&["-e", &format!("ansible_sudo_user={login}")]), login);
+}

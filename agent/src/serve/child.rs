@@ -141,6 +141,11 @@ impl Child {
         Ok((child, hello))
     }
 
+    /// Whether it is known to have ended.
+    pub fn is_gone(&self) -> bool {
+        self.inbox.is_child_gone(self.number).is_some()
+    }
+
     /// Send a request and wait until its answer has gone to the controller.
     pub fn ask(&mut self, seq: Seq, request: &ToAgent) -> Asked {
         if let Some(said) = self.inbox.is_child_gone(self.number) {

@@ -35,7 +35,6 @@ pub fn escalation(start: &StartChild, script: &str, marker: &str) -> Result<Esca
     let program = if start.program.is_empty() { method } else { start.program.as_str() };
     // More than one word: a program that starts the become program (`sudo su -`).
     let mut argv: Vec<String> = program.split_whitespace().map(str::to_owned).collect();
-    let shell = ["/bin/sh", "-c", script].map(str::to_owned);
     // How passwords are asked for is decided here, whatever the flags say.
     let flags: Vec<String> = start.flags.iter().filter_map(|flag| kept(flag, method)).collect();
     let prompt = match (method, &start.password) {
@@ -61,14 +60,34 @@ pub fn escalation(start: &StartChild, script: &str, marker: &str) -> Result<Esca
         }
         (other, _) => return Err(format!("unknown become method {other}: known are sudo, su and doas")),
     };
+    let through_shell = method == "sudo" && argv.iter().chain(&flags).any(|flag| asks_for_shell(flag));
     argv.extend(flags);
     if method == "su" {
         argv.extend([user, "-c".to_owned(), format!("exec /bin/sh -c '{script}'")]);
     } else {
         argv.extend(["-u".to_owned(), user, "--".to_owned()]);
-        argv.extend(shell);
+        let script = if through_shell { without_dollars(script)? } else { script.to_owned() };
+        argv.extend(["/bin/sh".to_owned(), "-c".to_owned(), script]);
     }
     Ok(Escalation { argv, prompt, method: method.to_owned() })
+}
+
+/// Whether `sudo` hands the command to a shell of the user's (`-i`, `-s`). A word that only looks so does no harm.
+fn asks_for_shell(flag: &str) -> bool {
+    let letters = flag.strip_prefix('-').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    letters.is_some_and(|letters| letters.contains(['i', 's'])) || matches!(flag, "--login" | "--shell")
+}
+
+/// A script for the shell in between: `sudo` escapes every sign for it except `$`, so that there must be none. It travels
+/// with other signs for those that a shell expands inside double quotes, and the shell it is meant for puts them back.
+fn without_dollars(script: &str) -> Result<String, String> {
+    let unused: Vec<char> = "%^~@,?+QXZJVWYKB".chars().filter(|sign| !script.contains(*sign)).collect();
+    let &[dollar, back, tick, quote, ..] = unused.as_slice() else {
+        return Err("sudo -i and -s cannot start an agent in a folder of that name".to_owned());
+    };
+    let signs = [("$", dollar), ("\\", back), ("`", tick), ("\"", quote)];
+    let sent = signs.iter().fold(script.to_owned(), |sent, (sign, other)| sent.replace(sign, &other.to_string()));
+    Ok(format!("eval \"`printf %s '{sent}' | tr '{dollar}{back}{tick}{quote}' '\\044\\134\\140\\042'`\""))
 }
 
 /// A flag without the letters that are decided here (`-HSnE` leaves `-E`).
@@ -163,6 +182,25 @@ mod tests {
         }
         assert_eq!(kept("-n", "su").as_deref(), Some("-n"));
         assert_eq!(kept("-", "su").as_deref(), Some("-"));
+    }
+
+    #[test]
+    fn a_shell_in_between_finds_nothing_to_expand() {
+        let script = "a=\"$HOME\"; printf \"\\044\\n%s\" \"`id`\"; echo ~";
+        for (program, flags) in [("", "-i"), ("", "-Es"), ("", "--login"), ("sudo -i", "-E")] {
+            let mut start = start("sudo", None);
+            (start.program, start.flags) = (program.to_owned(), vec![flags.to_owned()]);
+            let argv = escalation(&start, script, "MARK").unwrap().argv;
+            let sent = argv.last().unwrap();
+            assert!(!sent.contains('$'), "{sent}");
+            let run = |script: &str| {
+                let mut command = std::process::Command::new("/bin/sh");
+                String::from_utf8(command.args(["-c", script]).output().unwrap().stdout).unwrap()
+            };
+            assert_eq!(run(sent), run(script));
+        }
+        assert!(without_dollars("%^~@,?+QXZJVWYKB").is_err());
+        assert!(!asks_for_shell("-n") && !asks_for_shell("--set-home") && !asks_for_shell("sudo"));
     }
 
     #[test]

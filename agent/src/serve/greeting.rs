@@ -103,11 +103,14 @@ impl Greeting<'_> {
                 }
             }
         }
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::for_hello();
         loop {
             decoder.push(&std::mem::take(&mut self.out));
             match decoder.next_message::<FromAgent>() {
-                Ok(Some(FromAgent::Hello(hello))) => return Ok((decoder, hello)),
+                Ok(Some(FromAgent::Hello(hello))) => {
+                    decoder.greeted();
+                    return Ok((decoder, hello));
+                }
                 Ok(Some(_)) => {
                     return Err(ChildError::new(ChildFailure::NotStarted, "its first message was no hello"));
                 }

@@ -22,14 +22,13 @@ const FINE: u8 = 0;
 const LINE_GONE: u8 = 1;
 const PROTOCOL: u8 = 2;
 
-/// Who carries out requests of an identity.
-enum Worker {
-    /// This very process: it runs as that user already.
-    Here,
-    /// A child agent.
-    Child(Child),
-    /// Nobody; why.
-    Nobody(String),
+/// Who carries out requests of another identity.
+struct Worker {
+    /// How to become it.
+    start: StartChild,
+    /// Its agent, once there was something to do. Where it could not be started or has died, the next request asks anew:
+    /// what kept it away may be gone.
+    child: Option<Child>,
 }
 
 /// One conversation with the controller.
@@ -90,7 +89,7 @@ impl Session {
             (message, Some(_)) => message,
         };
         match controller {
-            ToAgent::StartChild(start) => self.start_child(&start),
+            ToAgent::StartChild(start) => self.start_child(start),
             ToAgent::Task(task) => self.task(*task),
             ToAgent::Resume { from } => {
                 self.dropping = false;
@@ -103,6 +102,10 @@ impl Session {
             ToAgent::Journal { seq, run, host, identity } => {
                 let message = ToAgent::Journal { seq, run: run.clone(), host: host.clone(), identity: None };
                 self.answer(seq, identity, message, |session| session.journal(seq, run.as_ref(), host.as_ref()));
+            }
+            // Nobody is become for that: who does not run has closed what was to be closed, or died over it.
+            ToAgent::Ask { seq, question: Question::Settle, identity } if self.is_idle(identity.as_ref()) => {
+                self.wire.send(&FromAgent::Refused { seq, message: "no agent runs as that user".to_owned() });
             }
             ToAgent::Ask { seq, question, identity } => {
                 let message = ToAgent::Ask { seq, question: question.clone(), identity: None };
@@ -147,39 +150,49 @@ impl Session {
         FINE
     }
 
-    fn start_child(&mut self, start: &StartChild) {
-        let identity = start.identity.clone();
-        if identity.user == self.hello.user {
-            self.workers.insert(identity.clone(), Worker::Here);
-            self.wire.send(&FromAgent::ChildStarted { identity, hello: self.hello.clone() });
+    /// Note how to become somebody. One who was become in another way is let go.
+    fn start_child(&mut self, start: StartChild) {
+        if self.workers.get(&start.identity).is_some_and(|worker| worker.start == start) {
             return;
         }
-        let Some(controller) = &self.controller else { return };
-        let worker = match Child::start(start, &self.hello, controller, &self.inbox, &self.wire) {
-            Ok((child, hello)) => {
-                self.wire.send(&FromAgent::ChildStarted { identity: identity.clone(), hello });
-                Worker::Child(child)
-            }
-            Err(failure) => {
-                let why = format!("cannot become {}: {}", identity.user, failure.detail);
-                let (reason, detail) = (failure.reason, failure.detail);
-                self.wire.send(&FromAgent::ChildFailed { identity: identity.clone(), reason, detail });
-                Worker::Nobody(why)
-            }
-        };
-        self.workers.insert(identity, worker);
+        let former = self.workers.insert(start.identity.clone(), Worker { start, child: None });
+        if let Some(mut child) = former.and_then(|worker| worker.child) {
+            child.dismiss(true);
+            child.end();
+        }
     }
 
-    /// The child that serves an identity; `None` for this process itself.
+    /// The child that serves an identity, started if need be; `None` for this process itself.
     fn child(&mut self, identity: Option<&Identity>) -> Result<Option<&mut Child>, String> {
-        let Some(identity) = identity else { return Ok(None) };
-        match self.workers.get_mut(identity) {
-            Some(Worker::Child(child)) => Ok(Some(child)),
-            Some(Worker::Here) => Ok(None),
-            Some(Worker::Nobody(why)) => Err(why.clone()),
-            None if identity.user == self.hello.user => Ok(None),
-            None => Err(format!("no agent was started for {}", identity.user)),
+        // This process runs as that user already.
+        let Some(identity) = identity.filter(|identity| identity.user != self.hello.user) else { return Ok(None) };
+        let (Some(worker), Some(controller)) = (self.workers.get_mut(identity), &self.controller) else {
+            return Err(format!("no agent was started for {}", identity.user));
+        };
+        if let Some(dead) = worker.child.take_if(|child| child.is_gone()) {
+            dead.end();
         }
+        if worker.child.is_none() {
+            match Child::start(&worker.start, &self.hello, controller, &self.inbox, &self.wire) {
+                Ok((child, hello)) => {
+                    self.wire.send(&FromAgent::ChildStarted { identity: identity.clone(), hello });
+                    worker.child = Some(child);
+                }
+                Err(failure) => {
+                    let why = format!("cannot become {}: {}", identity.user, failure.detail);
+                    let (reason, detail) = (failure.reason, failure.detail);
+                    self.wire.send(&FromAgent::ChildFailed { identity: identity.clone(), reason, detail });
+                    return Err(why);
+                }
+            }
+        }
+        Ok(worker.child.as_mut())
+    }
+
+    /// Whether an identity is another one for which no agent runs.
+    fn is_idle(&self, identity: Option<&Identity>) -> bool {
+        let worker = identity.and_then(|identity| self.workers.get(identity));
+        worker.is_some_and(|worker| worker.child.as_ref().is_none_or(Child::is_gone))
     }
 
     fn task(&mut self, task: TaskRequest) {
@@ -319,15 +332,12 @@ impl Session {
 
     fn end_children(&mut self) {
         let gone = self.inbox.stop().raised() == Some(StopReason::LineGone);
-        for worker in self.workers.values_mut() {
-            if let Worker::Child(child) = worker {
-                child.dismiss(!gone);
-            }
+        let mut children: Vec<Child> = self.workers.drain().filter_map(|(_, worker)| worker.child).collect();
+        for child in &mut children {
+            child.dismiss(!gone);
         }
-        for (_, worker) in self.workers.drain() {
-            if let Worker::Child(child) = worker {
-                child.end();
-            }
+        for child in children {
+            child.end();
         }
     }
 }

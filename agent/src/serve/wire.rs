@@ -3,6 +3,7 @@
 use super::inbox::Inbox;
 use luthier_protocol::frame;
 use luthier_protocol::message::{AgentHello, FromAgent};
+use luthier_protocol::msgpack::fits;
 use luthier_protocol::packed::pack;
 use luthier_protocol::task::{MAX_RESULT, Status};
 use std::io::Write;
@@ -50,20 +51,20 @@ impl Wire {
         let (seq, duration_us, changed) = (result.seq, result.duration_us, result.result.get("changed").cloned());
         let status = result.status;
         let message = FromAgent::Result(Box::new(result));
-        match frame::encode(&message) {
-            Ok(bytes) if bytes.len() <= MAX_RESULT => {
-                self.write(&bytes);
-                status
-            }
-            _ => {
-                let text = format!("the result is larger than {} MiB", MAX_RESULT / 1024 / 1024);
-                let mut small = crate::task::refusal(seq, Status::Failed, &text);
-                small.duration_us = duration_us;
-                small.result.insert("changed".to_owned(), changed.unwrap_or_default());
-                self.send(&FromAgent::Result(Box::new(small)));
-                Status::Failed
-            }
+        let body = pack(&message);
+        if body.len() <= MAX_RESULT && fits(&body) {
+            self.relay(&body);
+            return status;
         }
+        let mut text = format!("the result is larger than {} MiB", MAX_RESULT / 1024 / 1024);
+        if body.len() <= MAX_RESULT {
+            text = "the result has too many parts".to_owned();
+        }
+        let mut small = crate::task::refusal(seq, Status::Failed, &text);
+        small.duration_us = duration_us;
+        small.result.insert("changed".to_owned(), changed.unwrap_or_default());
+        self.send(&FromAgent::Result(Box::new(small)));
+        Status::Failed
     }
 
     fn write(&self, bytes: &[u8]) {

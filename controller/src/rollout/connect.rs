@@ -15,7 +15,7 @@ use luthier_protocol::message::{ControllerHello, StartChild, Stream};
 use luthier_protocol::name::HostName;
 use luthier_protocol::task::Identity;
 use luthier_protocol::{PROTOCOL_VERSION, Value as Json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why a task cannot be sent.
@@ -54,17 +54,15 @@ pub async fn session_for(walker: &HostRun, errand: &Errand<'_>) -> Result<(Sessi
         // Connecting takes much room, and only once.
         let opening = Box::pin(open(run, host, &target, memory.last_seq()));
         let session = opening.await.map_err(ConnectError::Session)?;
-        connections.insert(key.clone(), Connection { session, started: BTreeSet::new() });
+        connections.insert(key.clone(), Connection { session });
     }
-    let Some(connection) = connections.get_mut(&key) else {
+    let Some(connection) = connections.get(&key) else {
         return Err(ConnectError::Input("the connection was lost".into()));
     };
     let login = connection.session.agent().user.clone();
     let child = escalate(run, &task.keywords, &own, scope, place, &login, &target)?;
     let identity = child.as_ref().map(|child| child.identity.clone());
-    if let Some(child) = child
-        && connection.started.insert(child.identity.clone())
-    {
+    if let Some(child) = child {
         connection.session.start_child(child).await.map_err(ConnectError::Session)?;
     }
     memory.note(&target, identity.as_ref());
@@ -219,21 +217,21 @@ pub fn escalate(
     let choose = |found: Option<Value>, fallback: &Option<String>, default: &str| {
         found.map(|value| text(&value)).or_else(|| fallback.clone()).unwrap_or_else(|| default.to_owned())
     };
-    let user = variable(&["ansible_become_user"])?.or(keyword(&keywords.become_user)?);
+    let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
+    let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
+    // Each method has names of its own for the same variables, and they win.
+    let own_name = |name: &str| format!("ansible_{method}_{name}");
+    let user = variable(&[&own_name("user"), "ansible_become_user"])?.or(keyword(&keywords.become_user)?);
     let user = choose(user, &options.user, "root");
     if user == login {
         return Ok(None);
     }
-    let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
-    let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
-    // Each method has names of its own for the same variables, too.
-    let own_name = |name: &str| format!("ansible_{method}_{name}");
-    let program = variable(&["ansible_become_exe", &own_name("exe")])?.or(keyword(&keywords.become_exe)?);
-    let flags = variable(&["ansible_become_flags", &own_name("flags")])?.or(keyword(&keywords.become_flags)?);
+    let program = variable(&[&own_name("exe"), "ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
+    let flags = variable(&[&own_name("flags"), "ansible_become_flags"])?.or(keyword(&keywords.become_flags)?);
     let flags = flags.map(|value| text(&value)).or_else(|| options.flags.clone()).unwrap_or_default();
     let flags = shlex::split(&flags)
         .ok_or_else(|| ConnectError::Input(format!("become_flags: a quote is not closed in `{flags}`")))?;
-    let names = ["ansible_become_password", "ansible_become_pass", &own_name("pass"), &own_name("password")];
+    let names = [&own_name("pass"), &own_name("password"), "ansible_become_pass", "ansible_become_password"];
     let password = variable(&names)?;
     Ok(Some(StartChild {
         identity: Identity { user, method: method.clone() },

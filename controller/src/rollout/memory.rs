@@ -46,8 +46,6 @@ pub struct Variables {
 pub struct Connection {
     /// The session.
     pub session: Session,
-    /// Identities whose agents were asked for.
-    pub started: BTreeSet<Identity>,
 }
 
 impl HostMemory {
@@ -151,7 +149,7 @@ fn says_how_to_reach(name: &str) -> bool {
     let Some(bare) = name.strip_prefix("ansible_") else { return name.starts_with("luthier_") };
     let is_host_key = bare.starts_with("ssh_host_key_") && bare != "ssh_host_key_checking";
     NAMES.contains(&bare)
-        || bare.starts_with("become_")
+        || ["become_", "sudo_", "su_", "doas_"].iter().any(|method| bare.starts_with(method))
         || (bare.starts_with("ssh_") && !is_host_key)
         || bare.ends_with("_interpreter")
 }
@@ -173,6 +171,7 @@ mod tests {
     fn facts_keep_their_names_and_never_say_how_to_reach_the_host() {
         let told = json!({"ansible_hostname": "a", "getent_passwd": {}, "packages": {}, "ansible_ssh_host_key_rsa_public": "k",
             "ansible_host": "evil", "ansible_ssh_common_args": "-o ProxyCommand=evil", "ansible_become_exe": "evil",
+            "ansible_sudo_user": "evil", "ansible_su_exe": "evil",
             "ansible_connection": "local", "ansible_python_interpreter": "evil", "luthier_agent_path": "evil",
             "ansible_local": {}});
         let Value::Map(told) = Value::from_json(&told) else { unreachable!("a mapping") };

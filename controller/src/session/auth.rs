@@ -13,7 +13,6 @@ use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey};
 use russh::{MethodKind, MethodSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long a person may take to type a passphrase.
@@ -22,13 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Rounds of questions that keyboard-interactive may take.
 const MAX_ROUNDS: usize = 4;
 
-/// Log in over an agreed connection.
+/// Log in over an agreed connection; no password goes to one that is suspect.
 pub(super) async fn log_in(
     handle: &mut Handle<Gatekeeper>,
     settings: &Settings,
     route: &Route,
     password: Option<&Secret>,
-    door: &Door,
+    (door, is_suspect): (&Door, bool),
 ) -> Result<(), SessionError> {
     let mut login = Login {
         handle,
@@ -44,7 +43,7 @@ pub(super) async fn log_in(
         return Ok(());
     }
     let password = match password {
-        Some(_) if door.suspect.load(Ordering::SeqCst) => {
+        Some(_) if is_suspect => {
             login.notes.push("the password was not sent, as the host key changed".to_owned());
             None
         }

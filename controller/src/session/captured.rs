@@ -27,12 +27,23 @@ impl CaptureReader {
     /// The facts of the machine captured in a folder or a `.tar.zst`. `only` names top-level keys; empty means all.
     pub fn facts(&self, root: &Path, only: &[String]) -> Result<Map, SessionError> {
         if root.is_dir() {
-            return facts_in(&self.program, root, only);
+            return self.facts_in(root, root, only);
         }
         let unpacked = Unpacked(std::env::temp_dir().join(format!("luthier-capture-{}", super::bootstrap::nonce())));
         super::replay::unpack(root, &unpacked.0)
             .map_err(|error| SessionError::Input(format!("cannot unpack {}: {error}", root.display())))?;
-        facts_in(&self.program, &unpacked.0, only)
+        self.facts_in(&unpacked.0, root, only)
+    }
+
+    /// The facts of the machine in a folder, which came as `given`.
+    fn facts_in(&self, root: &Path, given: &Path, only: &[String]) -> Result<Map, SessionError> {
+        let wrong = |problem: String| SessionError::Input(format!("cannot read {}: {problem}", given.display()));
+        if let Some((link, end)) = super::replay::link_outside(root).map_err(|error| wrong(error.to_string()))? {
+            let link = super::escaped(&link.display().to_string());
+            let end = super::escaped(&end.display().to_string());
+            return Err(wrong(format!("the link {link} leads out of it, to {end}")));
+        }
+        facts_in(&self.program, root, only)
     }
 }
 

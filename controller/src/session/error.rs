@@ -108,6 +108,9 @@ pub enum SessionError {
         /// Methods the host would still have taken.
         accepted: Vec<String>,
     },
+    /// A become password is not for a host that may be another one.
+    #[error("the become password was not sent, as the host key changed")]
+    PasswordWithheld,
     /// The host gave no channel to run a command on.
     #[error("cannot run a command on the host: {0}")]
     NoExec(String),
@@ -194,6 +197,7 @@ impl SessionError {
             Self::Input(_)
                 | Self::SshConfig { .. }
                 | Self::AgentFile { .. }
+                | Self::PasswordWithheld
                 | Self::Refused(_)
                 | Self::Content { .. }
                 | Self::Interrupted

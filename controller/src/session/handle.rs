@@ -12,7 +12,7 @@ use luthier_protocol::journal::{Transaction, UndoReport, UndoRequest};
 use luthier_protocol::message::{AgentHello, Question, StartChild, ToAgent, Told};
 use luthier_protocol::name::{HostName, RunId, Seq};
 use luthier_protocol::task::{Identity, TaskRequest, TaskResult};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +34,10 @@ struct Inner {
     agent: AgentHello,
     queue: Sender<Vec<u8>>,
     desk: Arc<Desk>,
-    /// Identities whose child was asked for. Held while asking, so that nobody overtakes it.
-    children: Mutex<HashSet<Identity>>,
+    /// How the agent was told to become others. Held while telling, so that nobody overtakes it.
+    children: Mutex<HashMap<Identity, StartChild>>,
+    /// The host's key is not the recorded one.
+    is_suspect: bool,
     unsettled: Unsettled,
     finished: watch::Receiver<bool>,
     task: AbortHandle,
@@ -58,6 +60,7 @@ impl Session {
         listener: Listener,
     ) -> Self {
         let (queue, outgoing) = channel(QUEUE);
+        let is_suspect = line.keeper.as_ref().is_some_and(|keeper| keeper.is_suspect());
         let desk = Arc::new(Desk::default());
         let conversation = Conversation {
             desk: Arc::clone(&desk),
@@ -74,7 +77,8 @@ impl Session {
             agent,
             queue,
             desk,
-            children: Mutex::new(HashSet::new()),
+            children: Mutex::default(),
+            is_suspect,
             unsettled: Unsettled::default(),
             finished,
             task: task.abort_handle(),
@@ -117,16 +121,19 @@ impl Session {
         Ok(answer)
     }
 
-    /// Start an agent for another identity, once; later calls for the same identity do nothing. Does not wait for the
-    /// child: where it cannot be started, each task for the identity fails and says why.
+    /// Say how to become another identity; said again only where it changed. Waits for nothing: the agent becomes it for the
+    /// first request that needs it, and again where that failed or its child died. A request for which it cannot fails and
+    /// says why.
     pub async fn start_child(&self, child: StartChild) -> Result<(), SessionError> {
+        if self.inner.is_suspect && child.password.is_some() {
+            return Err(SessionError::PasswordWithheld);
+        }
         let mut children = self.inner.children.lock().await;
-        if children.contains(&child.identity) {
+        if children.get(&child.identity) == Some(&child) {
             return Ok(());
         }
-        let identity = child.identity.clone();
-        self.send(&ToAgent::StartChild(child)).await?;
-        children.insert(identity);
+        self.send(&ToAgent::StartChild(child.clone())).await?;
+        children.insert(child.identity.clone(), child);
         Ok(())
     }
 

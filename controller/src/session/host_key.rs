@@ -32,6 +32,8 @@ impl From<russh::Error> for HandlerError {
 pub(super) struct Door {
     /// A key was taken that differs from the recorded ones: no password may go there.
     pub(super) suspect: AtomicBool,
+    /// The key is recorded, or an authority that is vouches for it.
+    pub(super) proven: AtomicBool,
     /// Why the connection ended.
     reason: Mutex<Option<String>>,
     /// What the server said of channels it did not open, by the code of the reason, until somebody asks.
@@ -71,7 +73,7 @@ impl Handler for Gatekeeper {
             PublicKeyOrCertificate::Certificate(certificate) => judge_certificate(&self.route, certificate),
         };
         match judged.map_err(HandlerError::Session)? {
-            Taken::Quietly => {}
+            Taken::Quietly => self.door.proven.store(true, Ordering::SeqCst),
             Taken::With { warning, suspect } => {
                 // Said once: at a later key exchange it is the same key.
                 if !self.door.suspect.swap(suspect, Ordering::SeqCst) || !suspect {

@@ -62,6 +62,9 @@ pub(super) trait Keeper: Send {
 
     /// Why the connection ended, if it did and somebody said so.
     fn reason(&self) -> Option<String>;
+
+    /// Whether another host than the one that is meant may be at its end: no password may go there.
+    fn is_suspect(&self) -> bool;
 }
 
 /// Both ends and the connection under them.

@@ -13,6 +13,7 @@ use russh::Disconnect;
 use russh::client::{self, Handle};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -105,7 +106,8 @@ impl Link {
         if !route.is_hop {
             listener(Notice::State("authenticating"));
         }
-        match log_in(&mut self.handle, settings, route, password, &self.door).await {
+        let is_suspect = self.is_suspect();
+        match log_in(&mut self.handle, settings, route, password, (&self.door, is_suspect)).await {
             Ok(()) => Ok(self),
             Err(error) => {
                 self.close().await;
@@ -129,6 +131,13 @@ impl Link {
                 (own, words) => Some(format!("{}; ProxyCommand{words}", own.unwrap_or_default())),
             },
         }
+    }
+
+    /// Whether another host than the one that is meant may be at its end. A bastion that may be another one can answer for
+    /// every host behind it whose key proves nothing.
+    pub(super) fn is_suspect(&self) -> bool {
+        let through = matches!(&self.under, Under::Bastion { link, .. } if link.is_suspect());
+        self.door.suspect.load(Ordering::SeqCst) || through && !self.door.proven.load(Ordering::SeqCst)
     }
 
     /// Close it properly.

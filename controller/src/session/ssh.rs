@@ -65,6 +65,10 @@ impl Keeper for Connection {
     fn reason(&self) -> Option<String> {
         self.link.reason()
     }
+
+    fn is_suspect(&self) -> bool {
+        self.link.is_suspect()
+    }
 }
 
 /// A TCP connection to the first address that answers.

@@ -166,7 +166,7 @@ pub(super) async fn greet(
     settings: &Settings,
     rest: Vec<u8>,
 ) -> Result<(AgentHello, Decoder), SessionError> {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::for_hello();
     decoder.push(&rest);
     let mut tail = Tail::default();
     let limit = settings.deadlines.start;
@@ -188,6 +188,7 @@ pub(super) async fn greet(
     let agent = tokio::time::timeout(limit, exchange)
         .await
         .map_err(|_| SessionError::Deadline { phase: "the agent's hello", seconds: limit.as_secs() })??;
+    decoder.greeted();
     Ok((agent, decoder))
 }
 

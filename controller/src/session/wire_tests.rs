@@ -4,8 +4,9 @@
 use super::super::handle::Session;
 use super::super::{Agents, Deadlines};
 use super::*;
-use luthier_protocol::message::{ControllerHello, Question, Stream};
-use luthier_protocol::task::{Status, TaskRequest};
+use crate::session::line::Keeper;
+use luthier_protocol::message::{ControllerHello, Question, StartChild, Stream};
+use luthier_protocol::task::{Identity, Status, TaskRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// The agent's end of the line.
@@ -98,6 +99,60 @@ fn task(seq: Seq) -> TaskRequest {
 fn result(seq: Seq) -> FromAgent {
     let result = TaskResult { seq, status: Status::Ok, result: Map::new(), diff: Vec::new(), duration_us: 1 };
     FromAgent::Result(Box::new(result))
+}
+
+/// A connection to a host that may be another one, or not.
+struct Kept(bool);
+
+impl Keeper for Kept {
+    fn close(self: Box<Self>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async {})
+    }
+
+    fn reason(&self) -> Option<String> {
+        None
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.0
+    }
+}
+
+fn child(password: Option<&str>) -> StartChild {
+    StartChild {
+        identity: Identity { user: "kvm".into(), method: "sudo".into() },
+        password: password.map(str::to_owned),
+        flags: Vec::new(),
+        program: String::new(),
+        agent_path: None,
+    }
+}
+
+#[tokio::test]
+async fn a_become_password_goes_to_no_host_whose_key_changed() {
+    for is_suspect in [true, false] {
+        let (mut line, mut peer) = pair();
+        line.keeper = Some(Box::new(Kept(is_suspect)));
+        let silent: Listener = Arc::new(|_| {});
+        let session = Session::begin(&settings(LONG), line, Decoder::new(), agent_hello(1), HELLO.to_vec(), silent);
+        let told = session.start_child(child(Some("secret"))).await;
+        let error = told.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(error.contains("not sent, as the host key changed"), is_suspect, "{told:?}");
+        assert!(is_suspect || peer.hear().await == ToAgent::StartChild(child(Some("secret"))));
+        session.start_child(child(None)).await.unwrap();
+        assert_eq!(peer.hear().await, ToAgent::StartChild(child(None)));
+    }
+}
+
+#[tokio::test]
+async fn how_to_become_somebody_is_said_again_where_it_changed() {
+    let (session, mut peer, _) = begin(LONG);
+    for password in [Some("wrong"), Some("wrong"), Some("right"), Some("right"), None] {
+        session.start_child(child(password)).await.unwrap();
+    }
+    for password in [Some("wrong"), Some("right"), None] {
+        assert_eq!(peer.hear().await, ToAgent::StartChild(child(password)));
+    }
 }
 
 #[tokio::test]
