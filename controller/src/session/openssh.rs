@@ -4,6 +4,7 @@
 
 use super::line::{Line, LineReader, LineWriter};
 use super::open::{Listener, Notice};
+use super::ssh_names::{check_host, check_user};
 use super::{HostKeyPolicy, SessionError, Settings, Target};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -18,6 +19,9 @@ pub(super) fn start(
     command: &str,
     listener: &Listener,
 ) -> Result<Line, SessionError> {
+    let wrong = |error: SessionError| SessionError::Input(format!("{}: {error}", target.host));
+    check_host(&target.address).map_err(wrong)?;
+    target.user.as_deref().map_or(Ok(()), check_user).map_err(wrong)?;
     for warning in warnings(settings, target) {
         listener(Notice::Warning(warning));
     }
@@ -141,6 +145,17 @@ mod tests {
         let found = line(&json!({}));
         for name in ["Port", "User", "IdentityFile", "StrictHostKeyChecking", "ControlMaster", "ProxyCommand"] {
             assert!(!found.contains(name), "{name}: {found}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_shell_would_act_on_do_not_reach_ssh() {
+        for vars in [json!({"ansible_host": "y$(id)"}), json!({"ansible_user": "y`id`"})] {
+            let target =
+                Target::from_vars(&"web1".into(), &|name| vars.get(name).cloned(), &Defaults::default()).unwrap();
+            let listener: Listener = std::sync::Arc::new(|_| ());
+            let refused = start(&Settings::new(Agents::default()), &target, "true", &listener).map(drop).unwrap_err();
+            assert!(matches!(refused, SessionError::Input(_)), "{refused}");
         }
     }
 }

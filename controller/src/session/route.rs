@@ -5,6 +5,8 @@ use super::known_hosts::{KnownHosts, host_name};
 use super::proxy_command::Tokens;
 use super::settings::expand_home;
 use super::ssh_config::Subject;
+use super::ssh_config_match::dialled;
+use super::ssh_names::{check_host, check_user};
 use super::ssh_options::{AddressFamily, Logins, Proxy, Setting, SshOptions};
 use super::{HostKeyPolicy, SessionError, Settings, Target, Unreachable};
 use std::os::unix::fs::MetadataExt;
@@ -133,6 +135,8 @@ impl Route {
         let local_user = local_user();
         let options = wanted.options(&config, &local_user)?;
         let words = Words::new(settings, wanted.given, &options, &local_user);
+        check_host(&words.address)?;
+        check_user(&words.user)?;
         let own_keys = wanted.target.map(|target| target.private_keys.clone()).unwrap_or_default();
         let known = known_hosts(settings, &options, &words);
         let mut warnings = config.warnings().to_vec();
@@ -226,6 +230,10 @@ impl Wanted<'_> {
         if let Some(hops) = self.hops.filter(|hops| !hops.is_empty()) {
             options.proxy = Some(Proxy::Jump(hops.to_vec()));
         }
+        // Before a command of the configuration gets to see them.
+        check_host(self.given)?;
+        check_host(&dialled(&options, self.given))?;
+        options.user.as_deref().map_or(Ok(()), check_user)?;
         let user = options.user.clone();
         let subject = Subject { host: self.given, user: user.as_deref(), local_user };
         config.fill(subject, &mut options)?;
@@ -356,15 +364,10 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn new(settings: &'a Settings, given: &'a str, options: &'a SshOptions, local_user: &'a str) -> Self {
-        let address = match &options.host_name {
-            // In HostName only the given name can stand.
-            Some(text) => text.replace("%%", "\0").replace("%h", given).replace('\0', "%"),
-            None => given.to_owned(),
-        };
         Self {
             settings,
             given,
-            address,
+            address: dialled(options, given),
             port: options.port.unwrap_or(22),
             user: options.user.clone().unwrap_or_else(|| local_user.to_owned()),
             local_user,

@@ -135,3 +135,26 @@ fn hosts_that_share_a_bastion_share_its_identity() {
     assert_ne!(hop("-J a,b"), hop("-J b"));
     assert_ne!(hop("-J b"), hop("-J u@b"));
 }
+
+#[test]
+fn names_that_a_shell_would_act_on_reach_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let hostile = format!("y$(touch${{IFS}}{})", mark.display());
+    let (_home, settings) = settings(
+        "Match host y* exec \"echo %h %r\"\n Port 22\nMatch user y* exec \"echo %h %r\"\n Port 22\nHost b\n User a;b\nHost c\n HostName a;b\n",
+    );
+    for vars in [
+        json!({"ansible_host": hostile, "ansible_ssh_common_args": "-o 'ProxyCommand=nc %h %p'"}),
+        json!({"ansible_user": hostile, "ansible_ssh_common_args": "-o 'ProxyCommand=nc %r'"}),
+        json!({"ansible_host": "-oProxyCommand=x"}),
+        json!({"ansible_host": "b"}),
+        json!({"ansible_host": "c"}),
+        json!({"ansible_host": "web1;id", "ansible_ssh_common_args": "-J %h"}),
+        json!({"ansible_ssh_common_args": "-J 'a;b'"}),
+    ] {
+        let error = route(&settings, vars.clone()).unwrap_err();
+        assert!(matches!(&error, SessionError::Input(text) if text.starts_with("web1: `")), "{vars}: {error}");
+    }
+    assert!(!mark.exists());
+}
