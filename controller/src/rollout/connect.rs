@@ -160,14 +160,6 @@ fn variables(
             out.insert((*name).to_owned(), value.to_json());
         }
     }
-    let local = matches!(host, "localhost" | "127.0.0.1");
-    if local
-        && !out.contains_key("ansible_connection")
-        && !out.contains_key("ansible_host")
-        && !out.contains_key("ansible_port")
-    {
-        out.insert("ansible_connection".into(), "local".into());
-    }
     Ok(out)
 }
 
