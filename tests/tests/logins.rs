@@ -301,3 +301,19 @@ fn the_machines_known_hosts_and_matched_blocks_count() {
     assert!(broken.code != Some(0));
     broken.says("fleet.conf:2:8: `many` is no port");
 }
+
+#[test]
+fn a_keyword_gives_way_to_a_variable_in_every_spelling() {
+    let Some(site) = Site::builder().hosts(1).start() else { return };
+    let host = site.host(1);
+    let line = format!("\n[all:vars]\nansible_ssh_user={}\nansible_ssh_port={}\n", site.login(), host.port);
+    let inventory = std::fs::read_to_string(site.inventory()).expect("the inventory");
+    let kept = inventory.replace("ansible_user=", "was_user=");
+    std::fs::write(site.inventory(), kept.replace("ansible_port=", "was_port=") + &line).expect("the inventory");
+    let play = "- hosts: all\n  gather_facts: false\n  remote_user: nobody-at-all\n  port: 1\n  tasks: [{name: ping, ping: }]\n";
+    site.luthier().run(&site.file("keywords.yml", play), &[]).exits(0);
+    // The command line still ranks behind a keyword.
+    std::fs::write(site.inventory(), kept).expect("the inventory");
+    let outcome = site.luthier().run(&site.file("keywords.yml", play), &["-u", &site.login()]);
+    assert!(outcome.exits(4).complaint("h1").contains("nobody-at-all@"), "{}", outcome.text());
+}

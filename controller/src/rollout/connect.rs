@@ -139,24 +139,26 @@ fn variables(
     host: &str,
 ) -> Result<HashMap<String, Json>, ConnectError> {
     let mut out = HashMap::new();
-    let input = |name: &str, error: String| ConnectError::Input(format!("variable `{name}` of {host}: {error}"));
+    let input =
+        |kind: &str, name: &str, error: String| ConnectError::Input(format!("{kind} `{name}` of {host}: {error}"));
     if let Some(keywords) = keywords {
         let keywords = [
-            ("ansible_user", &keywords.remote_user),
-            ("ansible_port", &keywords.port),
+            (Target::USER_KEYWORD, &keywords.remote_user),
+            (Target::PORT_KEYWORD, &keywords.port),
             ("ansible_connection", &keywords.connection),
         ];
         for (name, written) in keywords {
             if let Some(written) = written {
-                let value =
-                    run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
+                let value = run.engine.render(&written.value, scope, place);
+                let value = value.map_err(|error| input("keyword", name, error.to_string()))?;
                 out.insert(name.to_owned(), value.to_json());
             }
         }
     }
     for name in Target::VARIABLES {
         if let Some(value) = scope.get(name) {
-            let value = run.engine.render(&value, scope, place).map_err(|error| input(name, error.to_string()))?;
+            let value = run.engine.render(&value, scope, place);
+            let value = value.map_err(|error| input("variable", name, error.to_string()))?;
             out.insert((*name).to_owned(), value.to_json());
         }
     }
@@ -205,14 +207,14 @@ pub fn escalate(
     }
     let method = variable(&["ansible_become_method"])?.or(keyword(&keywords.become_method)?);
     let method = choose(method, &options.method, "sudo").rsplit('.').next().unwrap_or("sudo").to_owned();
-    // Each method has names of its own for the same variables, too.
+    // Each method has names of its own for the same variables, too, and Ansible prefers them.
     let own_name = |name: &str| format!("ansible_{method}_{name}");
-    let program = variable(&["ansible_become_exe", &own_name("exe")])?.or(keyword(&keywords.become_exe)?);
-    let flags = variable(&["ansible_become_flags", &own_name("flags")])?.or(keyword(&keywords.become_flags)?);
+    let program = variable(&[&own_name("exe"), "ansible_become_exe"])?.or(keyword(&keywords.become_exe)?);
+    let flags = variable(&[&own_name("flags"), "ansible_become_flags"])?.or(keyword(&keywords.become_flags)?);
     let flags = flags.map(|value| text(&value)).or_else(|| options.flags.clone()).unwrap_or_default();
     let flags = shlex::split(&flags)
         .ok_or_else(|| ConnectError::Input(format!("become_flags: a quote is not closed in `{flags}`")))?;
-    let names = ["ansible_become_password", "ansible_become_pass", &own_name("pass"), &own_name("password")];
+    let names = [&own_name("pass"), &own_name("password"), "ansible_become_pass", "ansible_become_password"];
     let password = variable(&names)?;
     Ok(Some(StartChild {
         identity: Identity { user, method: method.clone() },
