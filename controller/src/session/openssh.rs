@@ -4,7 +4,9 @@
 
 use super::line::{Line, LineReader, LineWriter};
 use super::open::{Listener, Notice};
+use super::route::Route;
 use super::ssh_names::{check_host, check_user};
+use super::startups::Turn;
 use super::{HostKeyPolicy, SessionError, Settings, Target};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -12,19 +14,40 @@ use tokio::process::Command;
 /// Seconds without a word from the host before ssh asks for one, and how often it asks before it gives up.
 const ALIVE: (u32, u32) = (15, 4);
 
-/// Run a command line on the host by the `ssh` program.
-pub(super) fn start(
-    settings: &Settings,
-    target: &Target,
-    command: &str,
-    listener: &Listener,
-) -> Result<Line, SessionError> {
+/// What `ssh` says when a server turns it away before the two know each other.
+const BUSY: &[&str] = &["kex_exchange_identification", "Connection reset", "Connection closed", "banner exchange"];
+
+/// Look at what goes to `ssh`, and say what should be known of it.
+pub(super) fn check(settings: &Settings, target: &Target, listener: &Listener) -> Result<(), SessionError> {
     let wrong = |error: SessionError| SessionError::Input(format!("{}: {error}", target.host));
     check_host(&target.address).map_err(wrong)?;
     target.user.as_deref().map_or(Ok(()), check_user).map_err(wrong)?;
     for warning in warnings(settings, target) {
         listener(Notice::Warning(warning));
     }
+    Ok(())
+}
+
+/// The server that a login burdens first, as far as it can be told: `ssh` has a configuration of its own.
+pub(super) fn server(settings: &Settings, target: &Target) -> String {
+    match Route::find(settings, target) {
+        Ok(route) => route.outermost().server(),
+        Err(_) => format!("{}:{}", target.address.to_ascii_lowercase(), target.port.unwrap_or(22)),
+    }
+}
+
+/// Whether a server turned `ssh` away that may take it a moment later.
+pub(super) fn is_busy(error: &SessionError) -> bool {
+    matches!(error, SessionError::OpenSsh(said) if BUSY.iter().any(|words| said.contains(words)))
+}
+
+/// Run a command line on the host by the `ssh` program.
+pub(super) fn start(
+    settings: &Settings,
+    target: &Target,
+    command: &str,
+    turn: Option<Turn>,
+) -> Result<Line, SessionError> {
     let program = target.ssh_program.as_deref().unwrap_or("ssh");
     let wrong = |problem: String| SessionError::OpenSsh(format!("cannot run {program}: {problem}"));
     let mut child = Command::new(program)
@@ -55,6 +78,7 @@ pub(super) fn start(
         },
         writer: LineWriter::Pipe(Box::new(input)),
         keeper: None,
+        turn,
     })
 }
 
@@ -154,7 +178,7 @@ mod tests {
             let target =
                 Target::from_vars(&"web1".into(), &|name| vars.get(name).cloned(), &Defaults::default()).unwrap();
             let listener: Listener = std::sync::Arc::new(|_| ());
-            let refused = start(&Settings::new(Agents::default()), &target, "true", &listener).map(drop).unwrap_err();
+            let refused = check(&Settings::new(Agents::default()), &target, &listener).unwrap_err();
             assert!(matches!(refused, SessionError::Input(_)), "{refused}");
         }
     }

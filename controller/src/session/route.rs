@@ -202,6 +202,14 @@ impl Route {
         }
     }
 
+    /// The way to the first machine that is logged in to.
+    pub(super) fn outermost(&self) -> &Self {
+        match &self.via {
+            Via::Jump(hop) => hop.outermost(),
+            Via::Direct | Via::Command { .. } => self,
+        }
+    }
+
     /// Everything that makes a connection to a bastion the right one for a host.
     pub(super) fn identity(&self) -> String {
         let Self { user, address, port, key_name, policy, own_keys, more_keys, .. } = self;

@@ -49,6 +49,7 @@ pub(super) async fn start(
         reader: LineReader::Ssh(reader),
         writer: LineWriter::Ssh(writer),
         keeper: Some(Box::new(Connection { link })),
+        turn: None,
     })
 }
 
