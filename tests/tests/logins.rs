@@ -227,6 +227,14 @@ fn a_host_certificate_of_a_trusted_authority_stands_for_the_key() {
     std::fs::write(site.known_hosts(), format!("@cert-authority [127.*]:* {public}{mine}")).expect("known hosts");
     let outcome = ping(&site, &site.luthier());
     assert!(outcome.exits(4).complaint("h1").contains("revoked"), "{}", outcome.text());
+    // Names without a port vouch for any port, and take back so as well: the authority, or the key itself.
+    let host = std::fs::read_to_string(site.folder().join("host_key.pub")).expect("the host's public half");
+    for key in [&public, &host] {
+        let known = format!("@cert-authority 127.* {public}@revoked 127.* {key}");
+        std::fs::write(site.known_hosts(), known).expect("known hosts");
+        let outcome = ping(&site, &site.luthier());
+        assert!(outcome.exits(4).complaint("h1").contains("revoked"), "{}", outcome.text());
+    }
 }
 
 #[test]
