@@ -82,6 +82,7 @@ pub(super) fn start(
     })
 }
 
+/// What holds of host keys for the whole run, or else what the host's variables say.
 fn policy(settings: &Settings, target: &Target) -> Option<HostKeyPolicy> {
     settings.host_keys.or(target.host_key_policy())
 }
@@ -103,6 +104,12 @@ fn warnings(settings: &Settings, target: &Target) -> Vec<String> {
 fn arguments(settings: &Settings, target: &Target) -> Vec<String> {
     // No terminal and no questions.
     let mut all: Vec<String> = ["-T", "-o", "BatchMode=yes"].map(str::to_owned).to_vec();
+    if let Some(policy) = settings.host_keys {
+        all.extend(["-o".to_owned(), checking(policy).to_owned()]);
+    }
+    let words = target.ssh_args.words.split_at_checked(target.ssh_args.leading_words);
+    let (leading, rest) = words.unwrap_or_default();
+    all.extend(leading.iter().cloned());
     let mut option = |text: String| all.extend(["-o".to_owned(), text]);
     if let Some(port) = target.port {
         option(format!("Port={port}"));
@@ -113,16 +120,13 @@ fn arguments(settings: &Settings, target: &Target) -> Vec<String> {
     for key in &target.private_keys {
         option(format!("IdentityFile={}", quoted(&key.display().to_string())));
     }
-    match policy(settings, target) {
-        None => {}
-        Some(HostKeyPolicy::Strict) => option("StrictHostKeyChecking=yes".to_owned()),
-        Some(HostKeyPolicy::AcceptNew) => option("StrictHostKeyChecking=accept-new".to_owned()),
-        Some(HostKeyPolicy::Any) => option("StrictHostKeyChecking=no".to_owned()),
+    if let Some(policy) = target.host_key_policy() {
+        option(checking(policy).to_owned());
     }
     if let Some(limit) = target.connect_timeout {
         option(format!("ConnectTimeout={}", limit.as_secs().max(1)));
     }
-    all.extend(target.ssh_args.words.iter().cloned());
+    all.extend(rest.iter().cloned());
     let mut option = |text: String| all.extend(["-o".to_owned(), text]);
     option(format!("ConnectTimeout={}", settings.deadlines.connect.as_secs().max(1)));
     option(format!("ServerAliveInterval={}", ALIVE.0));
@@ -130,6 +134,14 @@ fn arguments(settings: &Settings, target: &Target) -> Vec<String> {
     // With a command of its own in its configuration, ssh refuses to run ours.
     option("RemoteCommand=none".to_owned());
     all
+}
+
+fn checking(policy: HostKeyPolicy) -> &'static str {
+    match policy {
+        HostKeyPolicy::Strict => "StrictHostKeyChecking=yes",
+        HostKeyPolicy::AcceptNew => "StrictHostKeyChecking=accept-new",
+        HostKeyPolicy::Any => "StrictHostKeyChecking=no",
+    }
 }
 
 /// A value for `-o`, which ssh splits at blanks like a line of its configuration.
@@ -162,6 +174,14 @@ mod tests {
              -o StrictHostKeyChecking=no -o ConnectTimeout=7 -C -o ProxyCommand=nc %h %p -p 9 -o ConnectTimeout=10 \
              -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o RemoteCommand=none"
         );
+    }
+
+    #[test]
+    fn arguments_of_ssh_itself_rank_before_variables() {
+        let found = line(&json!({
+            "ansible_port": 22022, "ansible_ssh_args": "-o Port=4 -C", "ansible_ssh_common_args": "-o Port=5",
+        }));
+        assert!(found.starts_with("-T -o BatchMode=yes -o Port=4 -C -o Port=22022 -o Port=5 -o "), "{found}");
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub struct Arguments {
     pub settings: Vec<Setting>,
     /// How many of these, from the front, rank before the host's own variables.
     pub leading: usize,
+    /// How many of the words, from the front, do so.
+    pub leading_words: usize,
     /// Configuration file named with `-F` (`none` means none at all).
     pub config_file: Option<String>,
     /// Options that OpenSSH would heed and that are not heeded here: where they stand, and what they are.

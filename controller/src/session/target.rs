@@ -234,6 +234,7 @@ impl Vars<'_> {
             }
             if name == "ansible_ssh_args" {
                 found.leading = found.settings.len();
+                found.leading_words = found.words.len();
             }
         }
         Ok(found)
