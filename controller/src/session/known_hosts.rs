@@ -182,12 +182,20 @@ impl KnownFile {
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
     files: Vec<Arc<KnownFile>>,
+    /// How many of them, from the front, are the operator's own.
+    own: usize,
 }
 
 impl KnownHosts {
-    /// The files in the order they are asked.
+    /// The operator's files in the order they are asked.
     pub fn new(files: Vec<Arc<KnownFile>>) -> Self {
-        Self { files }
+        Self { own: files.len(), files }
+    }
+
+    /// Files that are asked after those, and in which nothing is recorded.
+    pub fn also(mut self, files: impl IntoIterator<Item = Arc<KnownFile>>) -> Self {
+        self.files.extend(files);
+        self
     }
 
     /// The files' paths, for people.
@@ -256,9 +264,9 @@ impl KnownHosts {
         found
     }
 
-    /// The file new keys are recorded in.
+    /// The file new keys are recorded in: the first of the operator's own.
     pub(super) fn first(&self) -> Option<&Arc<KnownFile>> {
-        self.files.first()
+        self.files.first().filter(|_| self.own > 0)
     }
 }
 

@@ -318,8 +318,8 @@ fn known_hosts(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> 
             .map(|name| settings.system.join(name).display().to_string())
             .collect()
     });
-    let named = user.iter().chain(&global).filter(|text| text.as_str() != "none");
-    KnownHosts::new(named.map(|text| settings.known.load(&words.path(text))).collect())
+    let load = |text: &String| (text != "none").then(|| settings.known.load(&words.path(text)));
+    KnownHosts::new(user.iter().filter_map(load).collect()).also(global.iter().filter_map(load))
 }
 
 fn key_files(settings: &Settings, own: &[PathBuf], options: &SshOptions, words: &Words<'_>) -> Vec<PathBuf> {

@@ -50,6 +50,15 @@ fn agents_aliases_and_policies() {
 }
 
 #[test]
+fn new_keys_go_to_a_file_of_the_operator_or_to_none() {
+    let (_home, settings) = settings("UserKnownHostsFile none\nGlobalKnownHostsFile ~/shared\n");
+    let known = route(&settings, json!({})).unwrap().known;
+    assert_eq!((known.paths(), known.first().is_none()), (settings.home.join("shared").display().to_string(), true));
+    let (_home, settings) = super::tests::settings("");
+    assert!(route(&settings, json!({})).unwrap().known.first().is_some());
+}
+
+#[test]
 fn arguments_of_ssh_itself_rank_before_variables() {
     let (_home, settings) = settings("");
     let vars = json!({"ansible_port": 3, "ansible_ssh_args": "-o Port=4 -o ConnectTimeout=7", "ansible_timeout": 9});

@@ -83,7 +83,7 @@ impl SshConfig {
     pub fn load(files: &[(PathBuf, bool)], home: &Path, system: &Path) -> Result<Self, SessionError> {
         let mut config = Self { home: home.to_path_buf(), ..Self::default() };
         for (path, required) in files {
-            match std::fs::read_to_string(path) {
+            match read(path) {
                 Ok(text) => {
                     let is_system = *path == system.join("ssh_config");
                     let base = if is_system { system.to_path_buf() } else { home.join(".ssh") };
@@ -143,6 +143,11 @@ impl SshConfig {
         }
         Ok(())
     }
+}
+
+/// A file's text. A comment may be in another encoding.
+fn read(path: &Path) -> std::io::Result<String> {
+    Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned())
 }
 
 /// An error at a line and a column of a file.
@@ -229,7 +234,7 @@ impl Reader<'_> {
             let wanted = expand_home(&self.config.home, word);
             let wanted = if wanted.is_absolute() { wanted } else { self.base.join(wanted) };
             for file in glob(&wanted) {
-                match std::fs::read_to_string(&file) {
+                match read(&file) {
                     Ok(text) => self.file(&file, &text, block, depth + 1)?,
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => {

@@ -286,3 +286,16 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_comment_in_another_encoding_stops_nobody() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".ssh")).unwrap();
+    let file = home.path().join(".ssh/config");
+    std::fs::write(&file, b"# M\xfcller\nInclude other\nPort 24\n").unwrap();
+    std::fs::write(home.path().join(".ssh/other"), b"# \xe9\nUser ops\n").unwrap();
+    let config = SshConfig::load(&[(file, true)], home.path(), Path::new("/none")).unwrap();
+    let mut options = SshOptions::default();
+    config.fill(Subject { host: "web1", user: None, local_user: "me" }, &mut options).unwrap();
+    assert_eq!((options.port, options.user.as_deref()), (Some(24), Some("ops")));
+}

@@ -146,7 +146,9 @@ impl SshOptions {
                 "0" | "none" => Ok(None),
                 other => parse_seconds(other).map(Some),
             }),
-            "serveralivecountmax" => keep(&mut self.alive_count, || parse_count(first)),
+            "serveralivecountmax" => keep(&mut self.alive_count, || {
+                first.parse().map_err(|_| format!("`{first}` is no number of questions"))
+            }),
             "pubkeyauthentication" => keep(&mut self.logins.keys, || match first {
                 "unbound" | "host-bound" => Ok(true),
                 other => parse_flag(other),
@@ -304,7 +306,8 @@ mod tests {
     fn signs_of_life_can_be_switched_off() {
         let mut options = SshOptions::default();
         options.apply(&setting("serveraliveinterval", &["0"])).unwrap();
-        assert_eq!(options.alive_interval, Some(None));
+        options.apply(&setting("serveralivecountmax", &["0"])).unwrap();
+        assert_eq!((options.alive_interval, options.alive_count), (Some(None), Some(0)));
     }
 
     #[test]
