@@ -27,6 +27,8 @@ pub struct KnownFile {
     by_name: HashMap<String, Vec<usize>>,
     search: Vec<usize>,
     warnings: Vec<String>,
+    /// Entries found for a name: where names are hashed, each search reckons one hash a line.
+    found: Mutex<HashMap<String, Arc<[usize]>>>,
     /// Recorded during this run.
     added: Mutex<Vec<(String, Entry)>>,
 }
@@ -141,7 +143,12 @@ impl KnownFile {
         &self.warnings
     }
 
-    fn entries_for(&self, name: &str) -> Vec<Entry> {
+    /// Which entries are for a name, by their place: searched for once.
+    fn places_of(&self, name: &str) -> Arc<[usize]> {
+        let known = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(name) {
+            return Arc::clone(found);
+        }
         let plain = self.by_name.get(name).into_iter().flatten();
         let searched = self.search.iter().filter(|&&index| {
             self.entries.get(index).is_some_and(|entry| match &entry.names {
@@ -152,6 +159,13 @@ impl KnownFile {
         });
         let mut found: Vec<usize> = plain.chain(searched).copied().collect();
         found.sort_unstable();
+        let found: Arc<[usize]> = found.into();
+        known().insert(name.to_owned(), Arc::clone(&found));
+        found
+    }
+
+    fn entries_for(&self, name: &str) -> Vec<Entry> {
+        let found = self.places_of(name);
         let mut entries: Vec<Entry> = found.iter().filter_map(|&index| self.entries.get(index).cloned()).collect();
         let added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
         entries.extend(added.iter().filter(|(known, _)| known == name).map(|(_, entry)| entry.clone()));
