@@ -243,7 +243,7 @@ fn new_host_keys_are_recorded_on_request_each_in_a_line_of_its_own() {
     configure(&site, "HashKnownHosts no");
     let unfinished = "# a line without its end";
     std::fs::write(site.known_hosts(), unfinished).expect("known hosts");
-    ping(&site, &site.luthier()).exits(4);
+    ping(&site, &site.luthier()).exits(4).says("--accept-new-host-keys");
     assert_eq!(std::fs::read_to_string(site.known_hosts()).expect("known hosts"), unfinished);
     let outcome = site.luthier().run(&site.file("ping.yml", PING), &["--accept-new-host-keys"]);
     outcome.exits(0).says("recorded");

@@ -9,7 +9,7 @@ use super::ssh_config_match::dialled;
 use super::ssh_names::{check_host, check_user};
 use super::ssh_options::{AddressFamily, Logins, Proxy, Setting, SshOptions};
 use super::{HostKeyPolicy, SessionError, Settings, Target, Unreachable};
-use std::os::unix::fs::MetadataExt;
+use crate::config::account;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -346,17 +346,7 @@ fn auth_socket(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> 
 /// The operator's own user name.
 fn local_user() -> String {
     let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
-    named.or_else(user_of_process).unwrap_or_else(|| "root".to_owned())
-}
-
-fn user_of_process() -> Option<String> {
-    let uid = std::fs::metadata("/proc/self").ok()?.uid().to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    })
+    named.or_else(account::name).unwrap_or_else(|| "root".to_owned())
 }
 
 /// The words that `%` letters stand for.

@@ -3,6 +3,7 @@
 use super::settings::{Secret, expand_home};
 use super::ssh_args::Arguments;
 use super::{HostKeyPolicy, SessionError};
+use crate::config::account;
 use luthier_protocol::Value;
 use luthier_protocol::name::HostName;
 use std::path::PathBuf;
@@ -134,7 +135,7 @@ impl Target {
     /// The target that a host's variables describe.
     pub fn from_vars(host: &HostName, lookup: Lookup<'_>, defaults: &Defaults) -> Result<Self, SessionError> {
         let vars = Vars { host, lookup };
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("/"));
+        let home = account::home().unwrap_or_else(|| PathBuf::from("/"));
         let words = vars.text(&["ansible_connection"])?.or_else(|| defaults.connection.clone());
         let connection = words.map_or(Ok(ConnectionKind::Ssh), |word| connection_kind(host, &word))?;
         let key = vars
