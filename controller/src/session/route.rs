@@ -1,7 +1,7 @@
 //! Everything known about the way to one host, put together from the inventory, arguments and configuration files.
 
 use super::jump::Hop;
-use super::known_hosts::{KnownHosts, host_name};
+use super::known_hosts::{KnownFile, KnownHosts, host_name};
 use super::proxy_command::Tokens;
 use super::settings::expand_home;
 use super::ssh_config::Subject;
@@ -138,8 +138,8 @@ impl Route {
         check_host(&words.address)?;
         check_user(&words.user)?;
         let own_keys = wanted.target.map(|target| target.private_keys.clone()).unwrap_or_default();
-        let known = known_hosts(settings, &options, &words);
-        let mut warnings = config.warnings().to_vec();
+        let known = known_hosts(settings, &options, &words).without(revoked(settings, &options, &words)?);
+        let mut warnings = [config.warnings(), &options.warnings].concat();
         warnings.extend(known.warnings().cloned());
         let via = wanted.via(settings, &options, &words)?;
         if let Via::Jump(hop) = &via {
@@ -320,6 +320,17 @@ fn known_hosts(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> 
     });
     let load = |text: &String| (text != "none").then(|| settings.known.load(&words.path(text)));
     KnownHosts::new(user.iter().filter_map(load).collect()).also(global.iter().filter_map(load))
+}
+
+/// Lists of revoked keys, each of which must be there.
+fn revoked(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> Result<Vec<Arc<KnownFile>>, SessionError> {
+    let named = options.revoked_host_keys.iter().flatten().filter(|text| text.as_str() != "none");
+    let load = |text: &String| {
+        let path = words.path(text);
+        let told = |problem| SessionError::Input(format!("RevokedHostKeys {}: {problem}", path.display()));
+        settings.known.load_revoked(&path).map_err(told)
+    };
+    named.map(load).collect()
 }
 
 fn key_files(settings: &Settings, own: &[PathBuf], options: &SshOptions, words: &Words<'_>) -> Vec<PathBuf> {

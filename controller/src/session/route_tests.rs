@@ -167,3 +167,22 @@ fn names_that_a_shell_would_act_on_reach_none() {
     }
     assert!(!mark.exists());
 }
+
+#[test]
+fn revoked_host_keys_are_heeded_in_plain_form_and_no_other_is_taken_for_it() {
+    use crate::session::known_hosts::Verdict;
+    let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0 ".as_slice(), &[0; 32]].concat();
+    let (_home, settings) = settings("RevokedHostKeys ~/%n\n");
+    std::fs::write(settings.home.join(".ssh/known_hosts"), format!("web1 {public}\n")).unwrap();
+    std::fs::write(settings.home.join("web1"), format!("# lost\n{public} a comment\n")).unwrap();
+    let known = route(&settings, json!({})).unwrap().known;
+    assert_eq!(known.verdict("web1", &blob), Verdict::Revoked { file: settings.home.join("web1"), line: 2 });
+    assert_eq!(known.paths().matches(',').count(), 3);
+    std::fs::write(settings.home.join("krl"), b"SSHKRL\n\0\0\0\0\x01").unwrap();
+    std::fs::write(settings.home.join("senseless"), "ssh-ed25519\n").unwrap();
+    for (name, wanted) in [("krl", "KRL"), ("senseless", "line 1: key is missing"), ("none-there", "cannot read it")] {
+        let refused = route(&settings, json!({"ansible_host": name})).unwrap_err();
+        assert!(matches!(refused, SessionError::Input(_)) && refused.to_string().contains(wanted), "{refused}");
+    }
+}

@@ -36,6 +36,8 @@ pub struct SshOptions {
     pub user_known_hosts: Option<Vec<String>>,
     /// The machine's known_hosts files.
     pub global_known_hosts: Option<Vec<String>>,
+    /// Files with keys that no host may offer.
+    pub revoked_host_keys: Option<Vec<String>>,
     /// What to do with unknown keys.
     pub host_keys: Option<HostKeyPolicy>,
     /// Name to look host keys up by.
@@ -58,6 +60,8 @@ pub struct SshOptions {
     pub logins: Logins,
     /// Way to the host.
     pub proxy: Option<Proxy>,
+    /// What files say and is not heeded.
+    pub warnings: Vec<String>,
     /// `ProxyJump` was said, be it only `none`: later ones do not count.
     pub is_jump_settled: bool,
 }
@@ -130,6 +134,7 @@ impl SshOptions {
             "identityagent" => keep(&mut self.identity_agent, || Ok(first.to_owned())),
             "userknownhostsfile" => keep(&mut self.user_known_hosts, || Ok(setting.words.clone())),
             "globalknownhostsfile" => keep(&mut self.global_known_hosts, || Ok(setting.words.clone())),
+            "revokedhostkeys" => keep(&mut self.revoked_host_keys, || Ok(setting.words.clone())),
             "stricthostkeychecking" => keep(&mut self.host_keys, || parse_policy(first)),
             "hostkeyalias" => keep(&mut self.host_key_alias, || Ok(first.to_owned())),
             "hashknownhosts" => keep(&mut self.hash_known_hosts, || parse_flag(first)),
