@@ -131,7 +131,9 @@ fn flags_programs_and_the_variables_of_each_method() {
     std::fs::set_permissions(&log, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("chmod");
     let secret = format!("ansible_sudo_pass={}", serde_json::json!(site.user().password));
     let exe = format!("ansible_sudo_exe={}/bin/sudo2", site.folder().display());
-    becomes_root(&site, &["-e", &secret, "-e", &exe, "-e", "ansible_become_flags='-HSn -g \"root\"'"]);
+    // The method's own names count before the common ones.
+    let common = "ansible_become_pass=wrong ansible_become_password=wrong ansible_become_exe=/nonexistent";
+    becomes_root(&site, &["-e", common, "-e", &secret, "-e", &exe, "-e", "ansible_become_flags='-HSn -g \"root\"'"]);
     let said = std::fs::read_to_string(&log).expect("the log");
     assert!(said.starts_with("-H -S -p [luthier-") && said.contains("] -g root -u root -- /bin/sh -c "), "{said}");
     complains(&site, &["-e", &secret, "-e", "ansible_become_flags='-x \"'"], &["a quote is not closed"]);

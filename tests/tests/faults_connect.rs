@@ -1,7 +1,7 @@
 //! Hosts that cannot be reached or trusted, one bad host among good ones each time.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use luthier_tests::luthier::Outcome;
+use luthier_tests::luthier::{Luthier, Outcome};
 use luthier_tests::proxy::{Faults, Proxy};
 use luthier_tests::sshd::{Site, Sudo};
 use std::net::TcpListener;
@@ -234,4 +234,26 @@ fn sudo_that_refuses_disturbs_nobody_else() {
     outcome.exits(2);
     assert_eq!(outcome.result("h1", "write")["status"], "changed");
     assert_eq!(outcome.recap("bad1", "failed"), 1, "{}", outcome.text());
+}
+
+#[test]
+fn only_the_host_that_no_inventory_names_is_this_machine_without_saying_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let play = folder.path().join("play.yml");
+    let inventory = folder.path().join("hosts.ini");
+    for name in ["localhost", "127.0.0.1"] {
+        let text = format!("- hosts: {name}\n  gather_facts: false\n  tasks: [{{name: ping, ping: }}]\n");
+        std::fs::write(&play, text).expect("a play");
+        std::fs::write(&inventory, "other\n").expect("an inventory");
+        let luthier = Luthier::new(folder.path()).inventory(&inventory);
+        luthier.run(&play, &["-c", "ssh"]).exits(0);
+        // One that is named is reached as any other host.
+        let line = format!("{name} ansible_ssh_common_args='-o ProxyCommand=false'\n");
+        std::fs::write(&inventory, line).expect("an inventory");
+        for arguments in [[].as_slice(), &["-c", "ssh"]] {
+            let outcome = luthier.run(&play, arguments);
+            assert!(outcome.exits(4).complaint(name).contains("ProxyCommand `false`"), "{}", outcome.text());
+        }
+        luthier.run(&play, &["-c", "local"]).exits(0);
+    }
 }

@@ -227,6 +227,14 @@ fn a_host_certificate_of_a_trusted_authority_stands_for_the_key() {
     std::fs::write(site.known_hosts(), format!("@cert-authority [127.*]:* {public}{mine}")).expect("known hosts");
     let outcome = ping(&site, &site.luthier());
     assert!(outcome.exits(4).complaint("h1").contains("revoked"), "{}", outcome.text());
+    // Names without a port vouch for any port, and take back so as well: the authority, or the key itself.
+    let host = std::fs::read_to_string(site.folder().join("host_key.pub")).expect("the host's public half");
+    for key in [&public, &host] {
+        let known = format!("@cert-authority 127.* {public}@revoked 127.* {key}");
+        std::fs::write(site.known_hosts(), known).expect("known hosts");
+        let outcome = ping(&site, &site.luthier());
+        assert!(outcome.exits(4).complaint("h1").contains("revoked"), "{}", outcome.text());
+    }
 }
 
 #[test]
@@ -235,7 +243,7 @@ fn new_host_keys_are_recorded_on_request_each_in_a_line_of_its_own() {
     configure(&site, "HashKnownHosts no");
     let unfinished = "# a line without its end";
     std::fs::write(site.known_hosts(), unfinished).expect("known hosts");
-    ping(&site, &site.luthier()).exits(4);
+    ping(&site, &site.luthier()).exits(4).says("--accept-new-host-keys");
     assert_eq!(std::fs::read_to_string(site.known_hosts()).expect("known hosts"), unfinished);
     let outcome = site.luthier().run(&site.file("ping.yml", PING), &["--accept-new-host-keys"]);
     outcome.exits(0).says("recorded");
@@ -300,4 +308,20 @@ fn the_machines_known_hosts_and_matched_blocks_count() {
     let broken = ping(&site, &site.luthier());
     assert!(broken.code != Some(0));
     broken.says("fleet.conf:2:8: `many` is no port");
+}
+
+#[test]
+fn a_keyword_gives_way_to_a_variable_in_every_spelling() {
+    let Some(site) = Site::builder().hosts(1).start() else { return };
+    let host = site.host(1);
+    let line = format!("\n[all:vars]\nansible_ssh_user={}\nansible_ssh_port={}\n", site.login(), host.port);
+    let inventory = std::fs::read_to_string(site.inventory()).expect("the inventory");
+    let kept = inventory.replace("ansible_user=", "was_user=");
+    std::fs::write(site.inventory(), kept.replace("ansible_port=", "was_port=") + &line).expect("the inventory");
+    let play = "- hosts: all\n  gather_facts: false\n  remote_user: nobody-at-all\n  port: 1\n  tasks: [{name: ping, ping: }]\n";
+    site.luthier().run(&site.file("keywords.yml", play), &[]).exits(0);
+    // The command line still ranks behind a keyword.
+    std::fs::write(site.inventory(), kept).expect("the inventory");
+    let outcome = site.luthier().run(&site.file("keywords.yml", play), &["-u", &site.login()]);
+    assert!(outcome.exits(4).complaint("h1").contains("nobody-at-all@"), "{}", outcome.text());
 }

@@ -47,6 +47,16 @@ fn a_playbook_with_facts_and_become_runs_over_the_ssh_program() {
 }
 
 #[test]
+fn many_names_of_one_server_take_turns_as_with_the_client_that_is_built_in() {
+    let Some(site) = Site::builder().hosts(1).config("MaxStartups 10:100:10").start() else { return };
+    let host = site.host(1);
+    let line = |number| format!("m{number} ansible_host={} ansible_port={}\n", host.address, host.port);
+    site.add_to_inventory(&(1..=24).map(line).collect::<String>());
+    let ping = site.file("ping.yml", "- hosts: all\n  gather_facts: false\n  tasks: [{name: ping, ping: }]\n");
+    openssh(&site).run(&ping, &["-c", "openssh", "-f", "30", "-T", "60"]).exits(0);
+}
+
+#[test]
 fn the_inventory_chooses_the_ssh_program_for_one_host() {
     let Some(site) = Site::builder().hosts(2).start() else { return };
     let luthier = openssh(&site);

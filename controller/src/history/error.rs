@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// Why the history cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// Neither `XDG_STATE_HOME` nor `HOME` says where.
-    #[error("find a place for the history: neither XDG_STATE_HOME nor HOME is set")]
+    /// Neither `XDG_STATE_HOME` nor `HOME` nor the account says where.
+    #[error("find a place for the history: neither XDG_STATE_HOME nor HOME is set, and the account has no home")]
     NoPlace,
     /// A file or folder.
     #[error("{verb} {}", path.display())]

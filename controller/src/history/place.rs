@@ -1,12 +1,13 @@
 //! Where the history is kept.
 
 use super::HistoryError;
+use crate::config::account;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// `$XDG_STATE_HOME/luthier`, or `~/.local/state/luthier`.
 pub fn default_folder() -> Result<PathBuf, HistoryError> {
-    folder(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME")).ok_or(HistoryError::NoPlace)
+    folder(std::env::var_os("XDG_STATE_HOME"), account::home().map(OsString::from)).ok_or(HistoryError::NoPlace)
 }
 
 /// The XDG rules: a relative or empty path does not count.

@@ -150,34 +150,28 @@ fn variables(
     host: &str,
 ) -> Result<HashMap<String, Json>, ConnectError> {
     let mut out = HashMap::new();
-    let input = |name: &str, error: String| ConnectError::Input(format!("variable `{name}` of {host}: {error}"));
+    let input =
+        |kind: &str, name: &str, error: String| ConnectError::Input(format!("{kind} `{name}` of {host}: {error}"));
     if let Some(keywords) = keywords {
         let keywords = [
-            ("ansible_user", &keywords.remote_user),
-            ("ansible_port", &keywords.port),
+            (Target::USER_KEYWORD, &keywords.remote_user),
+            (Target::PORT_KEYWORD, &keywords.port),
             ("ansible_connection", &keywords.connection),
         ];
         for (name, written) in keywords {
             if let Some(written) = written {
-                let value =
-                    run.engine.render(&written.value, scope, place).map_err(|error| input(name, error.to_string()))?;
+                let value = run.engine.render(&written.value, scope, place);
+                let value = value.map_err(|error| input("keyword", name, error.to_string()))?;
                 out.insert(name.to_owned(), value.to_json());
             }
         }
     }
     for name in Target::VARIABLES {
         if let Some(value) = scope.get(name) {
-            let value = run.engine.render(&value, scope, place).map_err(|error| input(name, error.to_string()))?;
+            let value = run.engine.render(&value, scope, place);
+            let value = value.map_err(|error| input("variable", name, error.to_string()))?;
             out.insert((*name).to_owned(), value.to_json());
         }
-    }
-    let local = matches!(host, "localhost" | "127.0.0.1");
-    if local
-        && !out.contains_key("ansible_connection")
-        && !out.contains_key("ansible_host")
-        && !out.contains_key("ansible_port")
-    {
-        out.insert("ansible_connection".into(), "local".into());
     }
     Ok(out)
 }

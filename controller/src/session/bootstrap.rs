@@ -2,6 +2,7 @@
 
 use super::line::{Heard, Line, LineReader, LineWriter, SSH_FAILED};
 use super::open::{Listener, Notice};
+use super::startups::Turn;
 use super::{SessionError, Settings, escaped};
 use luthier_protocol::bootstrap::{Bootstrap, STOP, Word, parse_line};
 use std::time::Duration;
@@ -39,11 +40,13 @@ pub(super) struct NotBegun {
     pub(super) error: SessionError,
     /// It was the cached agent, which is damaged: sending it anew helps.
     pub(super) is_damaged: bool,
+    /// The line's turn, where it ended before the host's first word.
+    pub(super) turn: Option<Turn>,
 }
 
 impl From<SessionError> for NotBegun {
     fn from(error: SessionError) -> Self {
-        Self { error, is_damaged: false }
+        Self { error, is_damaged: false, turn: None }
     }
 }
 
@@ -57,6 +60,9 @@ pub(super) async fn start(
     let mut ear = Ear { nonce: &script.nonce, buffer: Vec::new(), noise: 0, err: Vec::new(), crashed: false };
     let deadline = settings.deadlines.start;
     let mut heard = within("starting the agent", deadline, ear.word(&mut line.reader)).await?;
+    if heard.is_ok() {
+        line.turn = None;
+    }
     for pushed in 0..=MAX_PLACES {
         // Before anything was sent, it is the cached agent that fails.
         let is_cached = pushed == 0 && !script.hashes.is_empty();
@@ -64,9 +70,10 @@ pub(super) async fn start(
             Ok(Word::Ready) => return Ok(ear.buffer),
             Ok(Word::Need { arch, gzip }) => heard = Ok(push(line, &mut ear, settings, &arch, gzip, listener).await?),
             Ok(Word::Failed { kind, detail }) => {
-                return Err(NotBegun { is_damaged: is_cached && kind == "hash", error: failed(&kind, &detail) });
+                let is_damaged = is_cached && kind == "hash";
+                return Err(NotBegun { is_damaged, ..failed(&kind, &detail).into() });
             }
-            Err(error) => return Err(NotBegun { is_damaged: is_cached && ear.crashed, error }),
+            Err(error) => return Err(NotBegun { is_damaged: is_cached && ear.crashed, ..error.into() }),
         }
     }
     Err(SessionError::Protocol("the host asks for the agent again and again".to_owned()).into())

@@ -62,7 +62,7 @@ pub enum SessionError {
     },
     /// The host's key is in no known_hosts file.
     #[error(
-        "host key unknown: {name} offers {offered}, and no key of it is recorded in {searched}; check it and add it there, or accept new keys with `StrictHostKeyChecking accept-new`"
+        "host key unknown: {name} offers {offered}, and no key of it is recorded in {searched}; check it and add it there, or accept new keys with --accept-new-host-keys or `StrictHostKeyChecking accept-new`"
     )]
     HostKeyUnknown {
         /// The host as known_hosts files name it.

@@ -134,9 +134,9 @@ fn judge(route: &Route, key: &PublicKey) -> Result<Taken, SessionError> {
 
 fn judge_blob(route: &Route, offered: KeyPrint, blob: &[u8]) -> Result<Taken, SessionError> {
     let mut verdict = route.known.verdict(&route.key_name, blob);
-    if let (Verdict::Unknown, Some(plain)) = (&verdict, &route.plain_name) {
+    if let (Verdict::Unknown | Verdict::Changed { .. }, Some(plain)) = (&verdict, &route.plain_name) {
         let other = route.known.verdict(plain, blob);
-        if matches!(other, Verdict::Trusted | Verdict::Revoked { .. }) {
+        if matches!((&verdict, &other), (_, Verdict::Revoked { .. }) | (Verdict::Unknown, Verdict::Trusted)) {
             verdict = other;
         }
     }
@@ -180,14 +180,18 @@ fn judge_certificate(route: &Route, certificate: &Certificate) -> Result<Taken, 
     let authority = PublicKey::new(certificate.signature_key().clone(), "");
     let blob = authority.to_bytes().map_err(|error| SessionError::Protocol(format!("its certificate: {error}")))?;
     let name = route.plain_name.as_deref().unwrap_or(&route.key_name);
+    // What the name without a port vouches for, it can take back as well.
+    let names = [route.key_name.as_str(), name];
     for revoked in [&key, &authority] {
         let blob = revoked.to_bytes().unwrap_or_default();
-        if let Verdict::Revoked { file, line } = route.known.verdict(&route.key_name, &blob) {
-            let offered = KeyPrint { algorithm: revoked.algorithm().to_string(), fingerprint: fingerprint(&blob) };
-            return Err(SessionError::HostKeyRevoked { name: route.key_name.clone(), offered, file, line });
+        for known in names {
+            if let Verdict::Revoked { file, line } = route.known.verdict(known, &blob) {
+                let offered = KeyPrint { algorithm: revoked.algorithm().to_string(), fingerprint: fingerprint(&blob) };
+                return Err(SessionError::HostKeyRevoked { name: known.to_owned(), offered, file, line });
+            }
         }
     }
-    let trusted = [route.key_name.as_str(), name].iter().any(|known| route.known.trusts_authority(known, &blob));
+    let trusted = names.iter().any(|known| route.known.trusts_authority(known, &blob));
     // A certificate without principals would speak for every host of the authority: not taken.
     let named = certificate.valid_principals().iter().any(|principal| super::pattern::matches(principal, name));
     let print = authority.fingerprint(HashAlg::Sha256);

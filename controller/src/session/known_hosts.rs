@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Default)]
 pub(super) struct KnownFiles {
     files: Mutex<HashMap<PathBuf, Arc<KnownFile>>>,
+    revoked: Mutex<HashMap<PathBuf, Result<Arc<KnownFile>, String>>>,
 }
 
 /// One known_hosts file.
@@ -27,6 +28,8 @@ pub struct KnownFile {
     by_name: HashMap<String, Vec<usize>>,
     search: Vec<usize>,
     warnings: Vec<String>,
+    /// Entries found for a name: where names are hashed, each search reckons one hash a line.
+    found: Mutex<HashMap<String, Arc<[usize]>>>,
     /// Recorded during this run.
     added: Mutex<Vec<(String, Entry)>>,
 }
@@ -98,7 +101,44 @@ impl KnownFiles {
     }
 }
 
+/// Begins a list of revoked keys in OpenSSH's binary form.
+const KRL: &[u8] = b"SSHKRL\n\0";
+
+impl KnownFiles {
+    /// A file of `RevokedHostKeys`, or why it cannot be used: whoever names one relies on it.
+    pub(super) fn load_revoked(&self, path: &Path) -> Result<Arc<KnownFile>, String> {
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || {
+            let bytes = std::fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
+            KnownFile::parse_revoked(path, &bytes).map(Arc::new)
+        };
+        revoked.entry(path.to_path_buf()).or_insert_with(read).clone()
+    }
+}
+
 impl KnownFile {
+    /// Parse a list of public keys, one a line, as keys that are revoked for every host.
+    fn parse_revoked(path: &Path, bytes: &[u8]) -> Result<Self, String> {
+        if bytes.starts_with(KRL) {
+            let text =
+                "it is a binary list (KRL), which is not understood here: name a file with the public keys, one a line";
+            return Err(text.to_owned());
+        }
+        let mut file = Self { path: path.to_path_buf(), ..Self::default() };
+        for (index, raw) in bytes.split(|&byte| byte == b'\n').enumerate() {
+            let line = index + 1;
+            let text = String::from_utf8_lossy(raw);
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let parsed = parse_line(&format!("@revoked * {text}"));
+            let (names, entry) = parsed.map_err(|problem| format!("line {line}: {problem}"))?;
+            file.insert(names, Entry { line, ..entry });
+        }
+        Ok(file)
+    }
+
     /// Parse a file's bytes. Lines that make no sense are passed over with a warning.
     pub fn parse(path: &Path, bytes: &[u8]) -> Self {
         let mut file = Self { path: path.to_path_buf(), ..Self::default() };
@@ -141,7 +181,12 @@ impl KnownFile {
         &self.warnings
     }
 
-    fn entries_for(&self, name: &str) -> Vec<Entry> {
+    /// Which entries are for a name, by their place: searched for once.
+    fn places_of(&self, name: &str) -> Arc<[usize]> {
+        let known = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(name) {
+            return Arc::clone(found);
+        }
         let plain = self.by_name.get(name).into_iter().flatten();
         let searched = self.search.iter().filter(|&&index| {
             self.entries.get(index).is_some_and(|entry| match &entry.names {
@@ -152,6 +197,13 @@ impl KnownFile {
         });
         let mut found: Vec<usize> = plain.chain(searched).copied().collect();
         found.sort_unstable();
+        let found: Arc<[usize]> = found.into();
+        known().insert(name.to_owned(), Arc::clone(&found));
+        found
+    }
+
+    fn entries_for(&self, name: &str) -> Vec<Entry> {
+        let found = self.places_of(name);
         let mut entries: Vec<Entry> = found.iter().filter_map(|&index| self.entries.get(index).cloned()).collect();
         let added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
         entries.extend(added.iter().filter(|(known, _)| known == name).map(|(_, entry)| entry.clone()));
@@ -182,12 +234,28 @@ impl KnownFile {
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
     files: Vec<Arc<KnownFile>>,
+    /// How many of them, from the front, are the operator's own.
+    own: usize,
+    /// Files with keys that no host may offer.
+    revoked: Vec<Arc<KnownFile>>,
 }
 
 impl KnownHosts {
-    /// The files in the order they are asked.
+    /// The operator's files in the order they are asked.
     pub fn new(files: Vec<Arc<KnownFile>>) -> Self {
-        Self { files }
+        Self { own: files.len(), files, revoked: Vec::new() }
+    }
+
+    /// Files that are asked after those, and in which nothing is recorded.
+    pub fn also(mut self, files: impl IntoIterator<Item = Arc<KnownFile>>) -> Self {
+        self.files.extend(files);
+        self
+    }
+
+    /// Files with keys that no host may offer.
+    pub fn without(mut self, revoked: Vec<Arc<KnownFile>>) -> Self {
+        self.revoked = revoked;
+        self
     }
 
     /// The files' paths, for people.
@@ -205,6 +273,7 @@ impl KnownHosts {
         let name = name.to_ascii_lowercase();
         self.files
             .iter()
+            .chain(&self.revoked)
             .flat_map(|file| file.entries_for(&name).into_iter().map(|entry| (entry, file.path.clone())))
             .collect()
     }
@@ -256,9 +325,9 @@ impl KnownHosts {
         found
     }
 
-    /// The file new keys are recorded in.
+    /// The file new keys are recorded in: the first of the operator's own.
     pub(super) fn first(&self) -> Option<&Arc<KnownFile>> {
-        self.files.first()
+        self.files.first().filter(|_| self.own > 0)
     }
 }
 

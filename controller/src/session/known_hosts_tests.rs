@@ -83,6 +83,24 @@ fn hashed_names_are_found() {
 }
 
 #[test]
+fn a_name_is_searched_for_once() {
+    let known = hosts(&[line(&hashed_name("web1"), ED, "one")]);
+    for _ in 0..2 {
+        assert_eq!(known.algorithms("web1"), [ED]);
+        assert!(!known.has_authority("Web1"));
+        assert_eq!(known.verdict("web1", &blob(ED, "one")), Verdict::Trusted);
+    }
+    assert_eq!(known.files[0].found.lock().unwrap().len(), 1);
+    // What is recorded later is found all the same.
+    let folder = tempfile::tempdir().unwrap();
+    let file = KnownFiles::default().load(&folder.path().join("known_hosts"));
+    let known = KnownHosts::new(vec![Arc::clone(&file)]);
+    assert_eq!(known.verdict("web1", &blob(ED, "one")), Verdict::Unknown);
+    file.record("web1", ED, &blob(ED, "one"), true).unwrap();
+    assert_eq!(known.verdict("web1", &blob(ED, "one")), Verdict::Trusted);
+}
+
+#[test]
 fn authorities_are_kept_apart_from_keys() {
     let known = hosts(&["@cert-authority ".to_owned() + &line("*.lan", ED, "ca")]);
     assert!(known.trusts_authority("a.lan", &blob(ED, "ca")));

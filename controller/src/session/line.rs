@@ -1,5 +1,6 @@
 //! The bytes between the controller and a host: one command's standard streams, over SSH or from a local child.
 
+use super::startups::Turn;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub(super) struct Line {
     pub(super) writer: LineWriter,
     /// The connection, where there is one.
     pub(super) keeper: Option<Box<dyn Keeper>>,
+    /// Held until the host's first word shows that somebody is logged in, where the line is that of a login under way.
+    pub(super) turn: Option<Turn>,
 }
 
 impl LineReader {
@@ -164,7 +167,7 @@ impl LineWriter {
 impl Line {
     /// Close everything, in bounded time. A dropped channel tells an SSH server nothing, so this must be called.
     pub(super) async fn close(self) {
-        let Self { mut reader, writer, keeper } = self;
+        let Self { mut reader, writer, keeper, turn: _ } = self;
         if let LineWriter::Ssh(channel) = &writer {
             let _ = tokio::time::timeout(END_WAIT, async {
                 let _ = channel.eof().await;

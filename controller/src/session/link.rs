@@ -161,7 +161,7 @@ struct Failed {
 
 /// Whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Again {
+pub(super) enum Again {
     /// It would end the same way.
     No,
     /// As often as the options ask for.
@@ -172,7 +172,7 @@ enum Again {
 
 impl Again {
     /// How long to wait before the next attempt, if there is one.
-    fn pause(self, attempt: u32, asked: u32) -> Option<Duration> {
+    pub(super) fn pause(self, attempt: u32, asked: u32) -> Option<Duration> {
         match self {
             // Spread, so that those who were cut together do not come back together.
             Self::Soon if attempt < ATTEMPTS.max(asked) => {

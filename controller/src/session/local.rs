@@ -30,5 +30,6 @@ pub(super) fn start(script: &str) -> Result<Line, SessionError> {
         },
         writer: LineWriter::Pipe(Box::new(input)),
         keeper: None,
+        turn: None,
     })
 }

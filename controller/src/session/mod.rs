@@ -34,6 +34,7 @@ mod ssh_args;
 pub mod ssh_config;
 mod ssh_config_match;
 mod ssh_config_words;
+mod ssh_names;
 mod ssh_options;
 mod ssh_tokens;
 mod startups;

@@ -3,6 +3,7 @@
 use super::bootstrap::NotBegun;
 use super::handle::Session;
 use super::line::Line;
+use super::link::Again;
 use super::{ConnectionKind, SessionError, Settings, Target};
 use super::{bootstrap, local, openssh, ssh, wire};
 use luthier_protocol::bootstrap::Bootstrap;
@@ -10,6 +11,7 @@ use luthier_protocol::frame::encode;
 use luthier_protocol::message::{ControllerHello, Stream, ToAgent};
 use luthier_protocol::name::Seq;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Something that happens in a session without being an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +73,40 @@ async fn begin(
     listener(Notice::State("connecting"));
     let line = match target.connection {
         ConnectionKind::Local => local::start(&script.script())?,
-        ConnectionKind::OpenSsh => openssh::start(settings, target, &script.command(), listener)?,
+        ConnectionKind::OpenSsh => return by_openssh(settings, target, script, hello, listener).await,
         ConnectionKind::Ssh => ssh::start(settings, target, &script.command(), listener).await?,
     };
     open_on(settings, line, script, hello, listener).await
+}
+
+/// By the `ssh` program: in turn where many want to, and again where a server cut it short, as [`Link::reach`] does it.
+///
+/// [`Link::reach`]: super::link::Link::reach
+async fn by_openssh(
+    settings: &Arc<Settings>,
+    target: &Target,
+    script: &Bootstrap,
+    hello: &ControllerHello,
+    listener: &Listener,
+) -> Result<Session, NotBegun> {
+    openssh::check(settings, target, listener)?;
+    let mut left = target.connect_timeout.unwrap_or(settings.deadlines.connect);
+    let mut turn = settings.startups.enter(openssh::server(settings, target)).await;
+    let mut attempt = 1;
+    loop {
+        let begun = Instant::now();
+        let line = openssh::start(settings, target, &script.command(), turn)?;
+        let not_begun = match open_on(settings, line, script, hello, listener).await {
+            Err(not_begun) if not_begun.turn.is_some() && openssh::is_busy(&not_begun.error) => not_begun,
+            other => return other,
+        };
+        left = left.saturating_sub(begun.elapsed());
+        let Some(pause) = Again::Soon.pause(attempt, 1).filter(|pause| *pause < left) else { return Err(not_begun) };
+        tokio::time::sleep(pause).await;
+        left = left.saturating_sub(pause);
+        attempt += 1;
+        turn = not_begun.turn;
+    }
 }
 
 /// The part that is the same for every kind of line.
@@ -96,10 +128,11 @@ async fn open_on(
             let hello = encode(&ToAgent::Hello(hello.clone())).map_err(wire::unsendable)?;
             Ok(Session::begin(settings, line, decoder, agent, hello, Arc::clone(listener)))
         }
-        Err(NotBegun { is_damaged, error }) => {
+        Err(NotBegun { is_damaged, error, .. }) => {
             let reason = line.keeper.as_ref().and_then(|keeper| keeper.reason());
+            let turn = line.turn.take();
             line.close().await;
-            Err(NotBegun { is_damaged, error: blamed(error, reason) })
+            Err(NotBegun { is_damaged, error: blamed(error, reason), turn })
         }
     }
 }

@@ -4,6 +4,9 @@
 
 use super::line::{Line, LineReader, LineWriter};
 use super::open::{Listener, Notice};
+use super::route::Route;
+use super::ssh_names::{check_host, check_user};
+use super::startups::Turn;
 use super::{HostKeyPolicy, SessionError, Settings, Target};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -11,16 +14,40 @@ use tokio::process::Command;
 /// Seconds without a word from the host before ssh asks for one, and how often it asks before it gives up.
 const ALIVE: (u32, u32) = (15, 4);
 
+/// What `ssh` says when a server turns it away before the two know each other.
+const BUSY: &[&str] = &["kex_exchange_identification", "Connection reset", "Connection closed", "banner exchange"];
+
+/// Look at what goes to `ssh`, and say what should be known of it.
+pub(super) fn check(settings: &Settings, target: &Target, listener: &Listener) -> Result<(), SessionError> {
+    let wrong = |error: SessionError| SessionError::Input(format!("{}: {error}", target.host));
+    check_host(&target.address).map_err(wrong)?;
+    target.user.as_deref().map_or(Ok(()), check_user).map_err(wrong)?;
+    for warning in warnings(settings, target) {
+        listener(Notice::Warning(warning));
+    }
+    Ok(())
+}
+
+/// The server that a login burdens first, as far as it can be told: `ssh` has a configuration of its own.
+pub(super) fn server(settings: &Settings, target: &Target) -> String {
+    match Route::find(settings, target) {
+        Ok(route) => route.outermost().server(),
+        Err(_) => format!("{}:{}", target.address.to_ascii_lowercase(), target.port.unwrap_or(22)),
+    }
+}
+
+/// Whether a server turned `ssh` away that may take it a moment later.
+pub(super) fn is_busy(error: &SessionError) -> bool {
+    matches!(error, SessionError::OpenSsh(said) if BUSY.iter().any(|words| said.contains(words)))
+}
+
 /// Run a command line on the host by the `ssh` program.
 pub(super) fn start(
     settings: &Settings,
     target: &Target,
     command: &str,
-    listener: &Listener,
+    turn: Option<Turn>,
 ) -> Result<Line, SessionError> {
-    for warning in warnings(settings, target) {
-        listener(Notice::Warning(warning));
-    }
     let program = target.ssh_program.as_deref().unwrap_or("ssh");
     let wrong = |problem: String| SessionError::OpenSsh(format!("cannot run {program}: {problem}"));
     let mut child = Command::new(program)
@@ -51,9 +78,11 @@ pub(super) fn start(
         },
         writer: LineWriter::Pipe(Box::new(input)),
         keeper: None,
+        turn,
     })
 }
 
+/// What holds of host keys for the whole run, or else what the host's variables say.
 fn policy(settings: &Settings, target: &Target) -> Option<HostKeyPolicy> {
     settings.host_keys.or(target.host_key_policy())
 }
@@ -75,6 +104,12 @@ fn warnings(settings: &Settings, target: &Target) -> Vec<String> {
 fn arguments(settings: &Settings, target: &Target) -> Vec<String> {
     // No terminal and no questions.
     let mut all: Vec<String> = ["-T", "-o", "BatchMode=yes"].map(str::to_owned).to_vec();
+    if let Some(policy) = settings.host_keys {
+        all.extend(["-o".to_owned(), checking(policy).to_owned()]);
+    }
+    let words = target.ssh_args.words.split_at_checked(target.ssh_args.leading_words);
+    let (leading, rest) = words.unwrap_or_default();
+    all.extend(leading.iter().cloned());
     let mut option = |text: String| all.extend(["-o".to_owned(), text]);
     if let Some(port) = target.port {
         option(format!("Port={port}"));
@@ -85,16 +120,13 @@ fn arguments(settings: &Settings, target: &Target) -> Vec<String> {
     for key in &target.private_keys {
         option(format!("IdentityFile={}", quoted(&key.display().to_string())));
     }
-    match policy(settings, target) {
-        None => {}
-        Some(HostKeyPolicy::Strict) => option("StrictHostKeyChecking=yes".to_owned()),
-        Some(HostKeyPolicy::AcceptNew) => option("StrictHostKeyChecking=accept-new".to_owned()),
-        Some(HostKeyPolicy::Any) => option("StrictHostKeyChecking=no".to_owned()),
+    if let Some(policy) = target.host_key_policy() {
+        option(checking(policy).to_owned());
     }
     if let Some(limit) = target.connect_timeout {
         option(format!("ConnectTimeout={}", limit.as_secs().max(1)));
     }
-    all.extend(target.ssh_args.words.iter().cloned());
+    all.extend(rest.iter().cloned());
     let mut option = |text: String| all.extend(["-o".to_owned(), text]);
     option(format!("ConnectTimeout={}", settings.deadlines.connect.as_secs().max(1)));
     option(format!("ServerAliveInterval={}", ALIVE.0));
@@ -102,6 +134,14 @@ fn arguments(settings: &Settings, target: &Target) -> Vec<String> {
     // With a command of its own in its configuration, ssh refuses to run ours.
     option("RemoteCommand=none".to_owned());
     all
+}
+
+fn checking(policy: HostKeyPolicy) -> &'static str {
+    match policy {
+        HostKeyPolicy::Strict => "StrictHostKeyChecking=yes",
+        HostKeyPolicy::AcceptNew => "StrictHostKeyChecking=accept-new",
+        HostKeyPolicy::Any => "StrictHostKeyChecking=no",
+    }
 }
 
 /// A value for `-o`, which ssh splits at blanks like a line of its configuration.
@@ -137,10 +177,29 @@ mod tests {
     }
 
     #[test]
+    fn arguments_of_ssh_itself_rank_before_variables() {
+        let found = line(&json!({
+            "ansible_port": 22022, "ansible_ssh_args": "-o Port=4 -C", "ansible_ssh_common_args": "-o Port=5",
+        }));
+        assert!(found.starts_with("-T -o BatchMode=yes -o Port=4 -C -o Port=22022 -o Port=5 -o "), "{found}");
+    }
+
+    #[test]
     fn what_the_inventory_does_not_say_is_left_to_the_configuration_of_ssh() {
         let found = line(&json!({}));
         for name in ["Port", "User", "IdentityFile", "StrictHostKeyChecking", "ControlMaster", "ProxyCommand"] {
             assert!(!found.contains(name), "{name}: {found}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_shell_would_act_on_do_not_reach_ssh() {
+        for vars in [json!({"ansible_host": "y$(id)"}), json!({"ansible_user": "y`id`"})] {
+            let target =
+                Target::from_vars(&"web1".into(), &|name| vars.get(name).cloned(), &Defaults::default()).unwrap();
+            let listener: Listener = std::sync::Arc::new(|_| ());
+            let refused = check(&Settings::new(Agents::default()), &target, &listener).unwrap_err();
+            assert!(matches!(refused, SessionError::Input(_)), "{refused}");
         }
     }
 }

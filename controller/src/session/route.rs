@@ -1,13 +1,15 @@
 //! Everything known about the way to one host, put together from the inventory, arguments and configuration files.
 
 use super::jump::Hop;
-use super::known_hosts::{KnownHosts, host_name};
+use super::known_hosts::{KnownFile, KnownHosts, host_name};
 use super::proxy_command::Tokens;
 use super::settings::expand_home;
 use super::ssh_config::Subject;
+use super::ssh_config_match::dialled;
+use super::ssh_names::{check_host, check_user};
 use super::ssh_options::{AddressFamily, Logins, Proxy, Setting, SshOptions};
 use super::{HostKeyPolicy, SessionError, Settings, Target, Unreachable};
-use std::os::unix::fs::MetadataExt;
+use crate::config::account;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,9 +135,11 @@ impl Route {
         let local_user = local_user();
         let options = wanted.options(&config, &local_user)?;
         let words = Words::new(settings, wanted.given, &options, &local_user);
+        check_host(&words.address)?;
+        check_user(&words.user)?;
         let own_keys = wanted.target.map(|target| target.private_keys.clone()).unwrap_or_default();
-        let known = known_hosts(settings, &options, &words);
-        let mut warnings = config.warnings().to_vec();
+        let known = known_hosts(settings, &options, &words).without(revoked(settings, &options, &words)?);
+        let mut warnings = [config.warnings(), &options.warnings].concat();
         warnings.extend(known.warnings().cloned());
         let via = wanted.via(settings, &options, &words)?;
         if let Via::Jump(hop) = &via {
@@ -198,6 +202,14 @@ impl Route {
         }
     }
 
+    /// The way to the first machine that is logged in to.
+    pub(super) fn outermost(&self) -> &Self {
+        match &self.via {
+            Via::Jump(hop) => hop.outermost(),
+            Via::Direct | Via::Command { .. } => self,
+        }
+    }
+
     /// Everything that makes a connection to a bastion the right one for a host.
     pub(super) fn identity(&self) -> String {
         let Self { user, address, port, key_name, policy, own_keys, more_keys, .. } = self;
@@ -226,6 +238,10 @@ impl Wanted<'_> {
         if let Some(hops) = self.hops.filter(|hops| !hops.is_empty()) {
             options.proxy = Some(Proxy::Jump(hops.to_vec()));
         }
+        // Before a command of the configuration gets to see them.
+        check_host(self.given)?;
+        check_host(&dialled(&options, self.given))?;
+        options.user.as_deref().map_or(Ok(()), check_user)?;
         let user = options.user.clone();
         let subject = Subject { host: self.given, user: user.as_deref(), local_user };
         config.fill(subject, &mut options)?;
@@ -302,8 +318,19 @@ fn known_hosts(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> 
             .map(|name| settings.system.join(name).display().to_string())
             .collect()
     });
-    let named = user.iter().chain(&global).filter(|text| text.as_str() != "none");
-    KnownHosts::new(named.map(|text| settings.known.load(&words.path(text))).collect())
+    let load = |text: &String| (text != "none").then(|| settings.known.load(&words.path(text)));
+    KnownHosts::new(user.iter().filter_map(load).collect()).also(global.iter().filter_map(load))
+}
+
+/// Lists of revoked keys, each of which must be there.
+fn revoked(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> Result<Vec<Arc<KnownFile>>, SessionError> {
+    let named = options.revoked_host_keys.iter().flatten().filter(|text| text.as_str() != "none");
+    let load = |text: &String| {
+        let path = words.path(text);
+        let told = |problem| SessionError::Input(format!("RevokedHostKeys {}: {problem}", path.display()));
+        settings.known.load_revoked(&path).map_err(told)
+    };
+    named.map(load).collect()
 }
 
 fn key_files(settings: &Settings, own: &[PathBuf], options: &SshOptions, words: &Words<'_>) -> Vec<PathBuf> {
@@ -330,17 +357,7 @@ fn auth_socket(settings: &Settings, options: &SshOptions, words: &Words<'_>) -> 
 /// The operator's own user name.
 fn local_user() -> String {
     let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
-    named.or_else(user_of_process).unwrap_or_else(|| "root".to_owned())
-}
-
-fn user_of_process() -> Option<String> {
-    let uid = std::fs::metadata("/proc/self").ok()?.uid().to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    })
+    named.or_else(account::name).unwrap_or_else(|| "root".to_owned())
 }
 
 /// The words that `%` letters stand for.
@@ -356,15 +373,10 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn new(settings: &'a Settings, given: &'a str, options: &'a SshOptions, local_user: &'a str) -> Self {
-        let address = match &options.host_name {
-            // In HostName only the given name can stand.
-            Some(text) => text.replace("%%", "\0").replace("%h", given).replace('\0', "%"),
-            None => given.to_owned(),
-        };
         Self {
             settings,
             given,
-            address,
+            address: dialled(options, given),
             port: options.port.unwrap_or(22),
             user: options.user.clone().unwrap_or_else(|| local_user.to_owned()),
             local_user,

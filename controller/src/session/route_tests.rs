@@ -50,6 +50,15 @@ fn agents_aliases_and_policies() {
 }
 
 #[test]
+fn new_keys_go_to_a_file_of_the_operator_or_to_none() {
+    let (_home, settings) = settings("UserKnownHostsFile none\nGlobalKnownHostsFile ~/shared\n");
+    let known = route(&settings, json!({})).unwrap().known;
+    assert_eq!((known.paths(), known.first().is_none()), (settings.home.join("shared").display().to_string(), true));
+    let (_home, settings) = super::tests::settings("");
+    assert!(route(&settings, json!({})).unwrap().known.first().is_some());
+}
+
+#[test]
 fn arguments_of_ssh_itself_rank_before_variables() {
     let (_home, settings) = settings("");
     let vars = json!({"ansible_port": 3, "ansible_ssh_args": "-o Port=4 -o ConnectTimeout=7", "ansible_timeout": 9});
@@ -134,4 +143,46 @@ fn hosts_that_share_a_bastion_share_its_identity() {
     assert_eq!(hop("-J a,b"), hop("-o ProxyJump=a,B -C"));
     assert_ne!(hop("-J a,b"), hop("-J b"));
     assert_ne!(hop("-J b"), hop("-J u@b"));
+}
+
+#[test]
+fn names_that_a_shell_would_act_on_reach_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let hostile = format!("y$(touch${{IFS}}{})", mark.display());
+    let (_home, settings) = settings(
+        "Match host y* exec \"echo %h %r\"\n Port 22\nMatch user y* exec \"echo %h %r\"\n Port 22\nHost b\n User a;b\nHost c\n HostName a;b\n",
+    );
+    for vars in [
+        json!({"ansible_host": hostile, "ansible_ssh_common_args": "-o 'ProxyCommand=nc %h %p'"}),
+        json!({"ansible_user": hostile, "ansible_ssh_common_args": "-o 'ProxyCommand=nc %r'"}),
+        json!({"ansible_host": "-oProxyCommand=x"}),
+        json!({"ansible_host": "b"}),
+        json!({"ansible_host": "c"}),
+        json!({"ansible_host": "web1;id", "ansible_ssh_common_args": "-J %h"}),
+        json!({"ansible_ssh_common_args": "-J 'a;b'"}),
+    ] {
+        let error = route(&settings, vars.clone()).unwrap_err();
+        assert!(matches!(&error, SessionError::Input(text) if text.starts_with("web1: `")), "{vars}: {error}");
+    }
+    assert!(!mark.exists());
+}
+
+#[test]
+fn revoked_host_keys_are_heeded_in_plain_form_and_no_other_is_taken_for_it() {
+    use crate::session::known_hosts::Verdict;
+    let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0 ".as_slice(), &[0; 32]].concat();
+    let (_home, settings) = settings("RevokedHostKeys ~/%n\n");
+    std::fs::write(settings.home.join(".ssh/known_hosts"), format!("web1 {public}\n")).unwrap();
+    std::fs::write(settings.home.join("web1"), format!("# lost\n{public} a comment\n")).unwrap();
+    let known = route(&settings, json!({})).unwrap().known;
+    assert_eq!(known.verdict("web1", &blob), Verdict::Revoked { file: settings.home.join("web1"), line: 2 });
+    assert_eq!(known.paths().matches(',').count(), 3);
+    std::fs::write(settings.home.join("krl"), b"SSHKRL\n\0\0\0\0\x01").unwrap();
+    std::fs::write(settings.home.join("senseless"), "ssh-ed25519\n").unwrap();
+    for (name, wanted) in [("krl", "KRL"), ("senseless", "line 1: key is missing"), ("none-there", "cannot read it")] {
+        let refused = route(&settings, json!({"ansible_host": name})).unwrap_err();
+        assert!(matches!(refused, SessionError::Input(_)) && refused.to_string().contains(wanted), "{refused}");
+    }
 }

@@ -7,6 +7,7 @@ use super::key_files::KeyFiles;
 use super::known_hosts::KnownFiles;
 use super::ssh_config::ConfigFiles;
 use super::startups::Startups;
+use crate::config::account;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -118,9 +119,9 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// Settings as the environment has them (`HOME`, `SSH_AUTH_SOCK`), nobody to ask, strict host keys.
+    /// Settings as the environment has them (`HOME`, else the home of the account, and `SSH_AUTH_SOCK`), nobody to ask, strict host keys.
     pub fn new(agents: Agents) -> Self {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("/"));
+        let home = account::home().unwrap_or_else(|| PathBuf::from("/"));
         let auth_socket = std::env::var_os("SSH_AUTH_SOCK").filter(|text| !text.is_empty()).map(PathBuf::from);
         Self {
             deadlines: Deadlines::default(),

@@ -49,6 +49,7 @@ pub(super) async fn start(
         reader: LineReader::Ssh(reader),
         writer: LineWriter::Ssh(writer),
         keeper: Some(Box::new(Connection { link })),
+        turn: None,
     })
 }
 
@@ -130,7 +131,8 @@ pub(super) fn config(route: &Route) -> client::Config {
         },
         inactivity_timeout: None,
         keepalive_interval: route.alive.0,
-        keepalive_max: usize::try_from(route.alive.1).unwrap_or(usize::MAX),
+        // None at all would mean no end to the library, and to OpenSSH the end at the first question.
+        keepalive_max: usize::try_from(route.alive.1).unwrap_or(usize::MAX).max(1),
         nodelay: true,
         ..client::Config::default()
     }

@@ -1,6 +1,7 @@
 //! OpenSSH's command-line options as `ansible_ssh_common_args` and its kin carry them.
 
 use super::ssh_options::{Setting, SshOptions, parse_port};
+use crate::yaml::nearest;
 
 /// Options taken from argument strings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub struct Arguments {
     pub settings: Vec<Setting>,
     /// How many of these, from the front, rank before the host's own variables.
     pub leading: usize,
+    /// How many of the words, from the front, do so.
+    pub leading_words: usize,
     /// Configuration file named with `-F` (`none` means none at all).
     pub config_file: Option<String>,
     /// Options that OpenSSH would heed and that are not heeded here: where they stand, and what they are.
@@ -48,6 +51,7 @@ const HEEDED: &[&str] = &[
     "proxycommand",
     "proxyjump",
     "pubkeyauthentication",
+    "revokedhostkeys",
     "serveralivecountmax",
     "serveraliveinterval",
     "stricthostkeychecking",
@@ -58,6 +62,7 @@ const HEEDED: &[&str] = &[
 /// Options without a meaning for connections that are kept for a whole run and carry one command without a terminal.
 const NEEDLESS: &[&str] = &[
     "addkeystoagent",
+    "afstokenpassing",
     "batchmode",
     "canonicaldomains",
     "canonicalizefallbacklocal",
@@ -65,25 +70,30 @@ const NEEDLESS: &[&str] = &[
     "canonicalizepermittedcnames",
     "channeltimeout",
     "checkhostip",
+    "cipher",
     "clearallforwardings",
     "compression",
     "compressionlevel",
     "controlmaster",
     "controlpath",
     "controlpersist",
+    "dsaauthentication",
     "enableescapecommandline",
     "enablesshkeysign",
     "escapechar",
     "exitonforwardfailure",
+    "fallbacktorsh",
     "fingerprinthash",
     "forkafterauthentication",
     "forwardx11",
     "forwardx11timeout",
     "forwardx11trusted",
     "gatewayports",
+    "globalknownhostsfile2",
     "gssapiauthentication",
     "gssapiclientidentity",
     "gssapidelegatecredentials",
+    "gssapikexalgorithms",
     "gssapikeyexchange",
     "gssapirenewalforcesrekey",
     "gssapiserveridentity",
@@ -94,6 +104,9 @@ const NEEDLESS: &[&str] = &[
     "ignoreunknown",
     "ipqos",
     "kbdinteractivedevices",
+    "keepalive",
+    "kerberosauthentication",
+    "kerberostgtpassing",
     "localcommand",
     "loglevel",
     "logverbose",
@@ -103,24 +116,35 @@ const NEEDLESS: &[&str] = &[
     "permitlocalcommand",
     "permitremoteopen",
     "protocol",
+    "protocolkeepalives",
     "proxyusefdpass",
     "requesttty",
+    "rhostsauthentication",
     "rhostsrsaauthentication",
     "rsaauthentication",
+    "rsaminsize",
     "sessiontype",
+    "setuptimeout",
+    "skeyauthentication",
     "stdinnull",
     "streamlocalbindmask",
     "streamlocalbindunlink",
     "syslogfacility",
     "tag",
     "tcpkeepalive",
+    "tisauthentication",
     "tunnel",
     "tunneldevice",
     "updatehostkeys",
+    "useblacklistedkeys",
     "usekeychain",
     "useprivilegedport",
+    "userknownhostsfile2",
+    "useroaming",
+    "usersh",
     "versionaddendum",
     "visualhostkey",
+    "warnweakcrypto",
     "xauthlocation",
 ];
 
@@ -133,6 +157,7 @@ const MISSED_OPTIONS: &[&str] = &[
     "dynamicforward",
     "forwardagent",
     "hostkeyalgorithms",
+    "identityfile2",
     "kexalgorithms",
     "knownhostscommand",
     "localforward",
@@ -140,17 +165,43 @@ const MISSED_OPTIONS: &[&str] = &[
     "pkcs11provider",
     "pubkeyacceptedalgorithms",
     "pubkeyacceptedkeytypes",
+    "refuseconnection",
     "rekeylimit",
     "remotecommand",
     "remoteforward",
     "requiredrsasize",
-    "revokedhostkeys",
     "securitykeyprovider",
     "sendenv",
     "setenv",
     "smartcarddevice",
     "verifyhostkeydns",
 ];
+
+/// What becomes of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heed {
+    /// It counts here.
+    Full,
+    /// It means nothing here.
+    Needless,
+    /// `ssh` heeds it, and it does not count here.
+    Missed,
+    /// `ssh` has no such option; the name that is nearest.
+    Unknown(Option<&'static str>),
+}
+
+/// What becomes of an option, by its name in lower case.
+pub(super) fn heed(key: &str) -> Heed {
+    if HEEDED.contains(&key) {
+        Heed::Full
+    } else if NEEDLESS.contains(&key) {
+        Heed::Needless
+    } else if MISSED_OPTIONS.contains(&key) {
+        Heed::Missed
+    } else {
+        Heed::Unknown(nearest(key, [HEEDED, NEEDLESS, MISSED_OPTIONS].into_iter().flatten().copied()))
+    }
+}
 
 impl Arguments {
     /// Read one more string of arguments; `place` names the variable or setting it is from.
@@ -229,15 +280,14 @@ impl Arguments {
             return Err(format!("`-o {text}` has no value"));
         }
         let key = name.to_ascii_lowercase();
-        if NEEDLESS.contains(&key.as_str()) {
-            return Ok(());
-        }
-        if MISSED_OPTIONS.contains(&key.as_str()) {
-            self.miss(place, &format!("-o {text}"));
-            return Ok(());
-        }
-        if !HEEDED.contains(&key.as_str()) {
-            return Err(format!("`-o {text}`: ssh has no option {name}"));
+        match heed(&key) {
+            Heed::Full => {}
+            Heed::Needless => return Ok(()),
+            Heed::Missed => {
+                self.miss(place, &format!("-o {text}"));
+                return Ok(());
+            }
+            Heed::Unknown(_) => return Err(format!("`-o {text}`: ssh has no option {name}")),
         }
         // A command line goes to a shell as it is: its quotes are the shell's.
         let words = if key == "proxycommand" {

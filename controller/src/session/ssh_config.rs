@@ -1,7 +1,9 @@
 //! OpenSSH client configuration files: `Host` and `Match` blocks, `Include`, the first value wins. Parsed once per run.
 
 use super::SessionError;
+use super::pattern;
 use super::settings::expand_home;
+use super::ssh_args::{Heed, heed};
 use super::ssh_config_match::{self, Commands, Condition, Pass, dialled};
 use super::ssh_config_words::{Word, glob, split_line};
 use super::ssh_options::{Setting, SshOptions};
@@ -33,6 +35,8 @@ pub struct SshConfig {
     home: PathBuf,
     commands: Commands,
     warnings: Vec<String>,
+    /// Patterns of names that `IgnoreUnknown` lists, as far as the files are read.
+    ignored: Vec<String>,
 }
 
 /// What is met on the way through the files.
@@ -43,6 +47,8 @@ enum Step {
     Block { number: usize, outer: Option<usize>, condition: Condition },
     /// A setting, in a block or before any.
     Set { block: Option<usize>, setting: Setting },
+    /// What `ssh` would heed and is not heeded here; what to tell of it where the block holds.
+    Missed { block: Option<usize>, warning: String },
 }
 
 /// The host that options are looked up for.
@@ -83,11 +89,11 @@ impl SshConfig {
     pub fn load(files: &[(PathBuf, bool)], home: &Path, system: &Path) -> Result<Self, SessionError> {
         let mut config = Self { home: home.to_path_buf(), ..Self::default() };
         for (path, required) in files {
-            match std::fs::read_to_string(path) {
+            match read(path) {
                 Ok(text) => {
                     let is_system = *path == system.join("ssh_config");
                     let base = if is_system { system.to_path_buf() } else { home.join(".ssh") };
-                    let mut reader = Reader { config: &mut config, base: &base };
+                    let mut reader = Reader { config: &mut config, base: &base, is_system };
                     reader.file(path, &text, None, 0)?;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {}
@@ -101,7 +107,7 @@ impl SshConfig {
     pub fn parse(path: &Path, text: &str, home: &Path) -> Result<Self, SessionError> {
         let mut config = Self { home: home.to_path_buf(), ..Self::default() };
         let base = home.join(".ssh");
-        Reader { config: &mut config, base: &base }.file(path, text, None, 0)?;
+        Reader { config: &mut config, base: &base, is_system: false }.file(path, text, None, 0)?;
         Ok(config)
     }
 
@@ -138,11 +144,21 @@ impl SshConfig {
                         .apply(setting)
                         .map_err(|problem| SessionError::Input(format!("{}: {problem}", setting.place)))?;
                 }
-                Step::Set { .. } => {}
+                Step::Missed { block, warning } if within(*block) => {
+                    if !options.warnings.contains(warning) {
+                        options.warnings.push(warning.clone());
+                    }
+                }
+                Step::Set { .. } | Step::Missed { .. } => {}
             }
         }
         Ok(())
     }
+}
+
+/// A file's text. A comment may be in another encoding.
+fn read(path: &Path) -> std::io::Result<String> {
+    Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned())
 }
 
 /// An error at a line and a column of a file.
@@ -154,6 +170,8 @@ struct Reader<'a> {
     config: &'a mut SshConfig,
     /// Folder of relative includes.
     base: &'a Path,
+    /// It is the machine's configuration: distributions set there for everybody what is not heeded here.
+    is_system: bool,
 }
 
 impl Reader<'_> {
@@ -200,13 +218,42 @@ impl Reader<'_> {
     ) -> Result<(), SessionError> {
         let value = words.first().map_or(column, |(at, _)| *at);
         let words: Vec<String> = words.into_iter().map(|(_, word)| word).collect();
-        if NOT_UNDERSTOOD.contains(&key.as_str()) && !matches!(words.first().map(String::as_str), Some("no" | "none")) {
-            self.warn(path, line, &format!("`{key}` is not understood and is passed over"));
+        match heed(&key) {
+            Heed::Full => {}
+            Heed::Needless if key == "ignoreunknown" => {
+                let names = words.iter().flat_map(|list| list.split(',')).map(|name| name.trim().to_ascii_lowercase());
+                self.config.ignored.extend(names);
+                return Ok(());
+            }
+            Heed::Needless => return Ok(()),
+            Heed::Missed => {
+                self.missed(path, line, &key, &words, block);
+                return Ok(());
+            }
+            Heed::Unknown(_) if pattern::list_matches(self.config.ignored.iter().map(String::as_str), &key) => {
+                return Ok(());
+            }
+            Heed::Unknown(near) => {
+                let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+                return Err(wrong(path, line, (column, format!("ssh has no option `{key}`{near}"))));
+            }
         }
         let setting = Setting { key, words, place: format!("{}:{line}:{column}", path.display()) };
         SshOptions::default().apply(&setting).map_err(|problem| wrong(path, line, (value, problem)))?;
         self.config.steps.push(Step::Set { block, setting });
         Ok(())
+    }
+
+    fn missed(&mut self, path: &Path, line: usize, key: &str, words: &[String], block: Option<usize>) {
+        if matches!(words.first().map(String::as_str), Some("no" | "none")) {
+            return;
+        }
+        if NOT_UNDERSTOOD.contains(&key) {
+            self.warn(path, line, &format!("`{key}` is not understood and is passed over"));
+        } else if !self.is_system {
+            let warning = format!("{}:{line}: ssh option `{key}` is not heeded here", path.display());
+            self.config.steps.push(Step::Missed { block, warning });
+        }
     }
 
     fn warn(&mut self, path: &Path, line: usize, message: &str) {
@@ -229,7 +276,7 @@ impl Reader<'_> {
             let wanted = expand_home(&self.config.home, word);
             let wanted = if wanted.is_absolute() { wanted } else { self.base.join(wanted) };
             for file in glob(&wanted) {
-                match std::fs::read_to_string(&file) {
+                match read(&file) {
                     Ok(text) => self.file(&file, &text, block, depth + 1)?,
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => {

@@ -170,7 +170,7 @@ fn names_match(list: &str, name: &str) -> bool {
     pattern::list_matches(list.to_ascii_lowercase().split(','), name)
 }
 
-/// The name to dial, as far as it is known.
+/// The name to dial, as far as it is known. In HostName only the given name can stand.
 pub(super) fn dialled(options: &SshOptions, host: &str) -> String {
     match &options.host_name {
         Some(text) => text.replace("%%", "\0").replace("%h", host).replace('\0', "%"),

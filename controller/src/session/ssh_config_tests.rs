@@ -286,3 +286,40 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_comment_in_another_encoding_stops_nobody() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".ssh")).unwrap();
+    let file = home.path().join(".ssh/config");
+    std::fs::write(&file, b"# M\xfcller\nInclude other\nPort 24\n").unwrap();
+    std::fs::write(home.path().join(".ssh/other"), b"# \xe9\nUser ops\n").unwrap();
+    let config = SshConfig::load(&[(file, true)], home.path(), Path::new("/none")).unwrap();
+    let mut options = SshOptions::default();
+    config.fill(Subject { host: "web1", user: None, local_user: "me" }, &mut options).unwrap();
+    assert_eq!((options.port, options.user.as_deref()), (Some(24), Some("ops")));
+}
+
+#[test]
+fn what_ssh_heeds_and_is_not_heeded_here_is_told_where_it_holds() {
+    let text = "Host a\n Ciphers aes128-ctr\n ForwardAgent no\n Compression yes\nHost b\n ForwardAgent yes\n";
+    assert_eq!(options(text, "a").warnings, ["/h/.ssh/config:2: ssh option `ciphers` is not heeded here"]);
+    assert_eq!(options(text, "b").warnings, ["/h/.ssh/config:6: ssh option `forwardagent` is not heeded here"]);
+    assert!(options(text, "c").warnings.is_empty());
+    // Distributions set such things for everybody.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ssh_config"), "SendEnv LANG LC_*\n").unwrap();
+    let config = SshConfig::load(&[(folder.path().join("ssh_config"), true)], Path::new("/h"), folder.path()).unwrap();
+    let mut found = SshOptions::default();
+    config.fill(Subject { host: "a", user: None, local_user: "me" }, &mut found).unwrap();
+    assert!(found.warnings.is_empty());
+}
+
+#[test]
+fn a_name_that_ssh_does_not_have_is_an_error_unless_it_is_to_be_ignored() {
+    let error = parse("Host a\n  IdentityFiel x\n").unwrap_err().to_string();
+    assert_eq!(error, "/h/.ssh/config:2:3: ssh has no option `identityfiel` (did you mean `identityfile`?)");
+    assert!(parse("IdentityFiel x\nIgnoreUnknown Identity*\n").is_err());
+    let found = options("IgnoreUnknown Strange,Identity*\nIdentityFiel x\nstrange 1\nUseKeychain yes\nPort 5\n", "a");
+    assert_eq!(found.port, Some(5));
+}

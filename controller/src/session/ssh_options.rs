@@ -36,6 +36,8 @@ pub struct SshOptions {
     pub user_known_hosts: Option<Vec<String>>,
     /// The machine's known_hosts files.
     pub global_known_hosts: Option<Vec<String>>,
+    /// Files with keys that no host may offer.
+    pub revoked_host_keys: Option<Vec<String>>,
     /// What to do with unknown keys.
     pub host_keys: Option<HostKeyPolicy>,
     /// Name to look host keys up by.
@@ -58,6 +60,8 @@ pub struct SshOptions {
     pub logins: Logins,
     /// Way to the host.
     pub proxy: Option<Proxy>,
+    /// What files say and is not heeded.
+    pub warnings: Vec<String>,
     /// `ProxyJump` was said, be it only `none`: later ones do not count.
     pub is_jump_settled: bool,
 }
@@ -130,6 +134,7 @@ impl SshOptions {
             "identityagent" => keep(&mut self.identity_agent, || Ok(first.to_owned())),
             "userknownhostsfile" => keep(&mut self.user_known_hosts, || Ok(setting.words.clone())),
             "globalknownhostsfile" => keep(&mut self.global_known_hosts, || Ok(setting.words.clone())),
+            "revokedhostkeys" => keep(&mut self.revoked_host_keys, || Ok(setting.words.clone())),
             "stricthostkeychecking" => keep(&mut self.host_keys, || parse_policy(first)),
             "hostkeyalias" => keep(&mut self.host_key_alias, || Ok(first.to_owned())),
             "hashknownhosts" => keep(&mut self.hash_known_hosts, || parse_flag(first)),
@@ -146,7 +151,9 @@ impl SshOptions {
                 "0" | "none" => Ok(None),
                 other => parse_seconds(other).map(Some),
             }),
-            "serveralivecountmax" => keep(&mut self.alive_count, || parse_count(first)),
+            "serveralivecountmax" => keep(&mut self.alive_count, || {
+                first.parse().map_err(|_| format!("`{first}` is no number of questions"))
+            }),
             "pubkeyauthentication" => keep(&mut self.logins.keys, || match first {
                 "unbound" | "host-bound" => Ok(true),
                 other => parse_flag(other),
@@ -304,7 +311,8 @@ mod tests {
     fn signs_of_life_can_be_switched_off() {
         let mut options = SshOptions::default();
         options.apply(&setting("serveraliveinterval", &["0"])).unwrap();
-        assert_eq!(options.alive_interval, Some(None));
+        options.apply(&setting("serveralivecountmax", &["0"])).unwrap();
+        assert_eq!((options.alive_interval, options.alive_count), (Some(None), Some(0)));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Logins under way at one server.
 const AT_ONCE: usize = 8;
 
+/// A place among the logins under way at a server, until it is dropped.
+pub(super) type Turn = OwnedSemaphorePermit;
+
 /// The limits, one for each server.
 #[derive(Default)]
 pub(super) struct Startups {
@@ -16,7 +19,7 @@ pub(super) struct Startups {
 
 impl Startups {
     /// Wait for one's turn at a server. The turn ends when what is returned is dropped.
-    pub(super) async fn enter(&self, server: String) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn enter(&self, server: String) -> Option<Turn> {
         let door = {
             let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(doors.entry(server).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))))

@@ -3,6 +3,7 @@
 use super::settings::{Secret, expand_home};
 use super::ssh_args::Arguments;
 use super::{HostKeyPolicy, SessionError};
+use crate::config::account;
 use luthier_protocol::Value;
 use luthier_protocol::name::HostName;
 use std::path::PathBuf;
@@ -119,6 +120,12 @@ impl Target {
         "ansible_ssh_host_key_checking",
         "ansible_host_key_checking",
     ];
+
+    /// What [`Target::from_vars`] asks for where no variable names the user: the keyword of a play or a task.
+    pub const USER_KEYWORD: &str = "remote_user";
+
+    /// The same of the port.
+    pub const PORT_KEYWORD: &str = "port";
 }
 
 /// Looks up a variable of a host, rendered.
@@ -128,21 +135,23 @@ impl Target {
     /// The target that a host's variables describe.
     pub fn from_vars(host: &HostName, lookup: Lookup<'_>, defaults: &Defaults) -> Result<Self, SessionError> {
         let vars = Vars { host, lookup };
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("/"));
+        let home = account::home().unwrap_or_else(|| PathBuf::from("/"));
         let words = vars.text(&["ansible_connection"])?.or_else(|| defaults.connection.clone());
         let connection = words.map_or(Ok(ConnectionKind::Ssh), |word| connection_kind(host, &word))?;
         let key = vars
-            .text(&["ansible_private_key_file", "ansible_ssh_private_key_file"])?
+            .text(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?
             .map(|text| expand_home(&home, &text))
             .or_else(|| defaults.private_key.clone());
         let ssh_args = vars.arguments(defaults)?;
         Ok(Self {
             host: host.clone(),
-            address: vars.text(&["ansible_host", "ansible_ssh_host"])?.unwrap_or_else(|| host.0.clone()),
-            port: vars.port(&["ansible_port", "ansible_ssh_port"])?.or(defaults.port),
-            user: vars.text(&["ansible_user", "ansible_ssh_user"])?.or_else(|| defaults.user.clone()),
+            address: vars.text(&["ansible_ssh_host", "ansible_host"])?.unwrap_or_else(|| host.0.clone()),
+            port: vars.port(&["ansible_ssh_port", "ansible_port", Self::PORT_KEYWORD])?.or(defaults.port),
+            user: vars
+                .text(&["ansible_ssh_user", "ansible_user", Self::USER_KEYWORD])?
+                .or_else(|| defaults.user.clone()),
             password: vars
-                .text(&["ansible_password", "ansible_ssh_password", "ansible_ssh_pass"])?
+                .text(&["ansible_ssh_password", "ansible_ssh_pass", "ansible_password"])?
                 .map(Secret::new)
                 .or_else(|| defaults.password.clone()),
             private_keys: key.into_iter().collect(),
@@ -181,7 +190,8 @@ struct Vars<'a> {
 }
 
 impl Vars<'_> {
-    /// The first of the variables that is set to something.
+    /// The first of the variables that is set to something. Of several spellings Ansible takes the one it lists last,
+    /// so the lists are the other way round here.
     fn first(&self, names: &[&'static str]) -> Option<(&'static str, Value)> {
         names.iter().find_map(|name| match (self.lookup)(name) {
             None | Some(Value::Null) => None,
@@ -195,11 +205,16 @@ impl Vars<'_> {
     }
 
     fn text(&self, names: &[&'static str]) -> Result<Option<String>, SessionError> {
+        Ok(self.named(names)?.map(|(_, text)| text))
+    }
+
+    /// The text, and the variable it is from.
+    fn named(&self, names: &[&'static str]) -> Result<Option<(&'static str, String)>, SessionError> {
         match self.first(names) {
             None => Ok(None),
-            Some((_, Value::String(text))) => Ok(Some(text)),
-            Some((_, Value::Number(number))) => Ok(Some(number.to_string())),
-            Some((_, Value::Bool(flag))) => Ok(Some(flag.to_string())),
+            Some((name, Value::String(text))) => Ok(Some((name, text))),
+            Some((name, Value::Number(number))) => Ok(Some((name, number.to_string()))),
+            Some((name, Value::Bool(flag))) => Ok(Some((name, flag.to_string()))),
             // The value is not shown: it may be a password.
             Some((name, _)) => Err(self.wrong(name, "text expected, found a list or mapping")),
         }
@@ -220,33 +235,34 @@ impl Vars<'_> {
             }
             if name == "ansible_ssh_args" {
                 found.leading = found.settings.len();
+                found.leading_words = found.words.len();
             }
         }
         Ok(found)
     }
 
     fn port(&self, names: &[&'static str]) -> Result<Option<u16>, SessionError> {
-        let Some(text) = self.text(names)? else { return Ok(None) };
+        let Some((name, text)) = self.named(names)? else { return Ok(None) };
         match text.trim().parse::<u16>() {
             Ok(port) if port > 0 => Ok(Some(port)),
-            _ => Err(self.wrong(names.first().unwrap_or(&"port"), &format!("`{text}` is no port (1 to 65535)"))),
+            _ => Err(self.wrong(name, &format!("`{text}` is no port (1 to 65535)"))),
         }
     }
 
     fn seconds(&self, names: &[&'static str]) -> Result<Option<Duration>, SessionError> {
-        let Some(text) = self.text(names)? else { return Ok(None) };
+        let Some((name, text)) = self.named(names)? else { return Ok(None) };
         match text.trim().parse::<u64>() {
             Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds))),
-            _ => Err(self.wrong(names.first().unwrap_or(&"timeout"), &format!("`{text}` is no number of seconds"))),
+            _ => Err(self.wrong(name, &format!("`{text}` is no number of seconds"))),
         }
     }
 
     fn flag(&self, names: &[&'static str]) -> Result<Option<bool>, SessionError> {
-        let Some(text) = self.text(names)? else { return Ok(None) };
+        let Some((name, text)) = self.named(names)? else { return Ok(None) };
         match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" | "y" | "t" => Ok(Some(true)),
             "false" | "no" | "off" | "0" | "n" | "f" => Ok(Some(false)),
-            _ => Err(self.wrong(names.first().unwrap_or(&"flag"), &format!("`{text}` is neither true nor false"))),
+            _ => Err(self.wrong(name, &format!("`{text}` is neither true nor false"))),
         }
     }
 }
@@ -285,6 +301,24 @@ mod tests {
         assert_eq!(found.host_key_policy(), Some(HostKeyPolicy::Any));
         assert_eq!(found.connect_timeout, Some(Duration::from_secs(5)));
         assert!(!format!("{found:?}").contains("12345"));
+    }
+
+    #[test]
+    fn of_several_spellings_the_one_that_ansible_takes_counts() {
+        let found = target(&json!({
+            "ansible_host": "a", "ansible_ssh_host": "b", "ansible_port": 1, "ansible_ssh_port": 2, "port": 3,
+            "ansible_user": "a", "ansible_ssh_user": "b", "remote_user": "c",
+            "ansible_password": "a", "ansible_ssh_pass": "b", "ansible_ssh_password": "c",
+            "ansible_private_key_file": "/a", "ansible_ssh_private_key_file": "/b",
+        }))
+        .unwrap();
+        assert_eq!((found.address.as_str(), found.port, found.user.as_deref()), ("b", Some(2), Some("b")));
+        assert_eq!(found.password.as_ref().unwrap().expose(), "c");
+        assert_eq!(found.private_keys, [PathBuf::from("/b")]);
+        let found = target(&json!({"ansible_user": "a", "remote_user": "c", "port": 3})).unwrap();
+        assert_eq!((found.port, found.user.as_deref()), (Some(3), Some("a")));
+        let wrong = target(&json!({"ansible_ssh_port": 0, "ansible_port": 22})).unwrap_err().to_string();
+        assert_eq!(wrong, "web1: ansible_ssh_port: `0` is no port (1 to 65535)");
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn pair() -> (Line, Peer) {
         reader: LineReader::Pipes { out: Some(Box::new(reader)), err: None, child: None, is_ssh: false },
         writer: LineWriter::Pipe(Box::new(writer)),
         keeper: None,
+        turn: None,
     };
     (line, Peer { stream: theirs, decoder: Decoder::new() })
 }
