@@ -3,7 +3,7 @@
 //! nothing speaks against it.
 
 use super::cpuset::CpuSet;
-use super::firmware::Tables;
+use super::firmware::{TABLES, Tables};
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::smbios::{self, TableSlot};
@@ -29,6 +29,9 @@ impl FactSource for Slots {
         let mut probe = Probe::new(host, errors);
         let tree = pcitree::read(&mut probe);
         let places = places(&mut probe, &tree);
+        if let Some(reason) = places.crowded {
+            probe.note("slots", &format!("{TABLES}/DMI"), &reason);
+        }
         places.slots.value()
     }
 }
@@ -38,6 +41,8 @@ impl FactSource for Slots {
 pub struct Places {
     slots: Vec<Slot>,
     labels: Vec<(String, String)>,
+    /// Why some slots of the table are left out, where some are.
+    crowded: Option<String>,
 }
 
 impl Places {
@@ -86,7 +91,7 @@ pub fn places(probe: &mut Probe<'_>, tree: &Tree) -> Places {
     }
     let onboard = smbios::onboard(&structures);
     let labels = onboard.into_iter().filter_map(|device| Some((device.address?, device.designation?))).collect();
-    Places { slots, labels }
+    Places { slots, labels, crowded: smbios::crowded(&structures, 9) }
 }
 
 /// The kernel's slots: name and `DOMAIN:BUS:DEVICE`. Empty slots of hot-plug drivers have no device number and are left out.
