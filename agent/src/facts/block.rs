@@ -30,10 +30,13 @@ impl FactSource for Block {
     }
 }
 
-/// `None` for a loop or RAM disk without a medium.
+/// `None` for a loop or RAM disk without a medium, and for one way to a disk that the kernel shows as another device.
 fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
     let folder = format!("{FOLDER}/{name}");
     let key = |field: &str| format!("block.devices[{name}].{field}");
+    if probe.quiet(&format!("{folder}/hidden")) == Some("1") {
+        return None;
+    }
     let sectors: Option<u64> = probe.number(&key("size_bytes"), &format!("{folder}/size"));
     let pseudo = name.starts_with("loop") || name.starts_with("ram");
     if pseudo && sectors == Some(0) {
@@ -74,7 +77,7 @@ fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
         logical_block,
         physical_block,
         write_cache,
-        pci: link.rsplit('/').find(|part| pcitree::is_address(part)).map(str::to_owned),
+        pci: link.rsplit('/').find(|part| pcitree::is_address(part)).map(str::to_owned).or_else(|| function(&paths)),
         numa_node: numa_node(probe, &name, 0).or_else(|| common(paths.iter().map(|path| path.numa_node))),
         parts_of,
         mapper: probe.quiet(&format!("{folder}/dm/name")).map(str::to_owned),
@@ -111,6 +114,12 @@ fn controllers(probe: &mut Probe<'_>, subsystem: &str) -> Vec<DiskPath> {
         DiskPath { state: text("state"), address: text("address"), numa_node, name }
     };
     names.into_iter().map(path).collect()
+}
+
+/// The PCI function that all ways to an NVMe namespace lead through; ways across a network have addresses of another kind.
+fn function(paths: &[DiskPath]) -> Option<String> {
+    let first = paths.first()?.address.as_ref().filter(|address| pcitree::is_address(address))?;
+    paths.iter().all(|path| path.address.as_ref() == Some(first)).then(|| first.clone())
 }
 
 /// What all say; `None` where one does not know, or they differ.
@@ -182,6 +191,7 @@ mod tests {
         write("sys/class/nvme/nvme0/numa_node", "0");
         write("sys/class/nvme/nvme0/address", "0000:01:00.0");
         write("sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0/x", "");
+        write("sys/block/nvme0c0n1/hidden", "1\n");
         link("sys/class/nvme-subsystem/nvme-subsys0", "../../devices/virtual/nvme-subsystem/nvme-subsys0");
         link("sys/block/nvme0n1", "../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1");
         let facts = Block.read(&Host::under(root.path()), &mut Vec::new());
@@ -197,6 +207,7 @@ mod tests {
             (&head["name"], &head["io_policy"], &head["numa_node"]),
             (&json!("nvme0n1"), &json!("numa"), &json!(0))
         );
+        assert_eq!((&head["pci"], facts["devices"].as_array().unwrap().len()), (&json!("0000:01:00.0"), 4));
         let way = json!({"name": "nvme0", "state": "live", "address": "0000:01:00.0", "numa_node": 0});
         assert_eq!(head["paths"], json!([way]));
         assert_eq!((&facts["devices"][2]["pci"], &facts["devices"][2]["paths"]), (&json!("0000:3b:00.0"), &json!([])));

@@ -3,7 +3,7 @@
 use super::cpuset::CpuSet;
 use super::cputopology::Topology;
 use super::probe::{Probe, numbers};
-use super::{FactError, FactSource, cpuinfo, cputopology, numa};
+use super::{FactError, FactSource, cpuinfo, cputopology, kernel, numa};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -157,13 +157,14 @@ fn from_folder(probe: &mut Probe<'_>, cpu: &mut luthier_protocol::facts::Cpu) {
     } else if cpu.microcode.is_none() {
         probe.note("cpu.microcode", &microcode, "no such file");
     }
-    let mut list = |name: &str| {
-        let path = format!("{CPUS}/{name}");
-        let text = probe.text(&format!("cpu.{name}"), &path)?;
-        CpuSet::from_list(&text).map(|set| set.to_vec())
+    let told = probe.exists(&format!("{CPUS}/isolated"));
+    let line = if told { None } else { isolcpus(probe.quiet_file("/proc/cmdline").unwrap_or_default()) };
+    cpu.isolated = match line {
+        // Kernels before 4.2 tell it nowhere else.
+        Some(text) => list(probe, "isolated", "/proc/cmdline", &text),
+        None => attribute(probe, "isolated"),
     };
-    cpu.isolated = list("isolated");
-    cpu.nohz_full = list("nohz_full");
+    cpu.nohz_full = attribute(probe, "nohz_full");
     let folder = format!("{CPUS}/vulnerabilities");
     let verdicts: BTreeMap<String, String> = probe.folder(&folder);
     if verdicts.is_empty() {
@@ -171,6 +172,30 @@ fn from_folder(probe: &mut Probe<'_>, cpu: &mut luthier_protocol::facts::Cpu) {
     } else {
         cpu.vulnerabilities = Some(verdicts);
     }
+}
+
+fn attribute(probe: &mut Probe<'_>, name: &str) -> Option<Vec<u32>> {
+    let path = format!("{CPUS}/{name}");
+    let text = probe.text(&format!("cpu.{name}"), &path)?;
+    list(probe, name, &path, &text)
+}
+
+/// A list of CPUs; one that is none is noted.
+fn list(probe: &mut Probe<'_>, name: &str, path: &str, text: &str) -> Option<Vec<u32>> {
+    let set = CpuSet::from_list(text);
+    if set.is_none() {
+        let text: String = text.chars().take(40).collect();
+        probe.note(&format!("cpu.{name}"), path, &format!("{text:?} is not a list of CPUs"));
+    }
+    set.map(|set| set.to_vec())
+}
+
+/// The CPUs of the boot parameter `isolcpus=`, without the words (`domain,managed_irq`) that may stand before them.
+fn isolcpus(line: &str) -> Option<String> {
+    let words = kernel::words(line);
+    let value = words.iter().rev().find_map(|word| word.strip_prefix("isolcpus="))?;
+    let numbers = value.split(',').skip_while(|word| word.starts_with(|letter: char| letter.is_ascii_alphabetic()));
+    Some(numbers.collect::<Vec<_>>().join(","))
 }
 
 fn smt(probe: &mut Probe<'_>, threads: Option<u32>, cores: Option<u32>) -> Smt {
@@ -208,4 +233,35 @@ fn kinds(probe: &mut Probe<'_>, online: &CpuSet) -> Vec<CpuKind> {
         }
     }
     kinds
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn isolated_cpus_of_old_kernels_and_lists_that_are_none() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("sys/devices/system/cpu")).unwrap();
+        std::fs::create_dir_all(root.path().join("proc")).unwrap();
+        let write = |path: &str, text: &str| std::fs::write(root.path().join(path), text).unwrap();
+        let read = || {
+            let mut errors = Vec::new();
+            let facts = Cpu.read(&Host::under(root.path()), &mut errors);
+            (facts, errors)
+        };
+        write("sys/devices/system/cpu/online", "0-3\n");
+        write("proc/cmdline", "quiet isolcpus=2-3 nohz_full=3\n");
+        assert_eq!(read().0["isolated"], serde_json::json!([2, 3]));
+        write("proc/cmdline", "isolcpus=domain,managed_irq,1,3\n");
+        assert_eq!(read().0["isolated"], serde_json::json!([1, 3]));
+        write("sys/devices/system/cpu/isolated", "1\n");
+        write("sys/devices/system/cpu/nohz_full", "one\n");
+        let (facts, errors) = read();
+        assert_eq!((&facts["isolated"], &facts["nohz_full"]), (&serde_json::json!([1]), &Value::Null));
+        let row = errors.iter().find(|error| error.key == "cpu.nohz_full").unwrap();
+        assert!(row.reason.contains("not a list of CPUs"), "{row:?}");
+    }
 }

@@ -10,7 +10,8 @@ use luthier_protocol::Value;
 use luthier_protocol::facts::EntryPoint;
 use luthier_protocol::facts::Fact;
 
-const TABLES: &str = "/sys/firmware/dmi/tables";
+/// Folder of the tables.
+pub const TABLES: &str = "/sys/firmware/dmi/tables";
 const ENTRIES: &str = "/sys/firmware/dmi/entries";
 const NAMES: &str = "/sys/class/dmi/id";
 
@@ -33,6 +34,9 @@ impl FactSource for Firmware {
                 &format!("{TABLES}/DMI"),
                 "the table is cut short or malformed; the rest is left out",
             );
+        }
+        if let Some(reason) = [4, 7, 16, 17, 41].into_iter().find_map(|kind| smbios::crowded(&structures, kind)) {
+            probe.note("firmware", &format!("{TABLES}/DMI"), &reason);
         }
         let there = !structures.is_empty();
         let mut firmware = decoded(&structures, there);

@@ -7,6 +7,9 @@ use luthier_protocol::facts::FACTS_VERSION;
 use luthier_protocol::{Map, Value};
 use std::time::Duration;
 
+/// For how long one that is told on request only may take.
+const ON_REQUEST: Duration = Duration::from_secs(20);
+
 /// A fact was asked for that no source tells.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("find the fact {name:?}: known facts are {known}")]
@@ -27,7 +30,15 @@ pub fn gather(host: &Host, only: &[String]) -> Result<Map, UnknownFact> {
     let asked = |source: &&'static dyn FactSource| {
         only.is_empty() && !source.on_request() || only.iter().any(|name| name == source.key())
     };
-    Ok(read(host, ALL.iter().copied().filter(asked).collect(), PATIENCE))
+    let (asked, ordinary) = ALL.iter().copied().filter(asked).partition(|source| source.on_request());
+    let mut facts = read(host, ordinary, PATIENCE);
+    // They have deadlines of their own for their parts, which must come first.
+    let mut more = read(host, asked, ON_REQUEST);
+    if let (Some(Value::Array(rows)), Some(Value::Array(new))) = (facts.remove("errors"), more.remove("errors")) {
+        facts.extend(more);
+        facts.insert("errors".to_owned(), Value::Array(rows.into_iter().chain(new).collect()));
+    }
+    Ok(facts)
 }
 
 fn read(host: &Host, sources: Vec<&'static dyn FactSource>, patience: Duration) -> Map {

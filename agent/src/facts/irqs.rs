@@ -23,8 +23,14 @@ impl FactSource for Irqs {
 
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
         let mut probe = Probe::new(host, errors);
-        let lines = probe.file("irqs.lines", INTERRUPTS).map(|text| rows(&text));
-        let lines = lines.map(|mut rows| {
+        // A column for each CPU and a line for each interrupt: on large machines that is tens of MiB.
+        let mut rows = Vec::new();
+        let mut cpus = None;
+        let there = probe.lines("irqs.lines", INTERRUPTS, &mut |line| match cpus {
+            None => cpus = Some(columns(line)),
+            Some(cpus) => rows.extend(row(line, cpus)),
+        });
+        let lines = there.then_some(rows).map(|mut rows: Vec<Irq>| {
             let devices = devices(&mut probe);
             for row in &mut rows {
                 let folder = format!("/proc/irq/{}", row.irq);
@@ -52,20 +58,19 @@ impl FactSource for Irqs {
     }
 }
 
-/// The numbered rows: a count for each CPU of the head, the controller, the trigger, and who asked for it.
-fn rows(text: &str) -> Vec<Irq> {
-    let mut lines = text.lines();
-    let cpus = lines.next().unwrap_or_default().split_whitespace().filter(|word| word.starts_with("CPU")).count();
-    lines
-        .filter_map(|line| {
-            let (number, rest) = line.trim_start().split_once(':')?;
-            let irq = number.parse().ok()?;
-            let mut words = rest.split_whitespace();
-            let counts = words.by_ref().take(cpus);
-            let count = counts.filter_map(|word| word.parse::<u64>().ok()).fold(0, u64::saturating_add);
-            Some(Irq { irq, count, actions: actions(words), ..Irq::default() })
-        })
-        .collect()
+/// The CPUs that the head names.
+fn columns(head: &str) -> usize {
+    head.split_whitespace().filter(|word| word.starts_with("CPU")).count()
+}
+
+/// A numbered row: a count for each CPU of the head, the controller, the trigger, and who asked for it.
+fn row(line: &str, cpus: usize) -> Option<Irq> {
+    let (number, rest) = line.trim_start().split_once(':')?;
+    let irq = number.parse().ok()?;
+    let mut words = rest.split_whitespace();
+    let counts = words.by_ref().take(cpus);
+    let count = counts.filter_map(|word| word.parse::<u64>().ok()).fold(0, u64::saturating_add);
+    Some(Irq { irq, count, actions: actions(words), ..Irq::default() })
 }
 
 /// Names stand last, with commas between; before them the controller (`PCI-MSI 524288-edge`, `IO-APIC 1-edge`).
@@ -93,17 +98,39 @@ fn devices(probe: &mut Probe<'_>) -> BTreeMap<u32, String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::indexing_slicing, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
 
     #[test]
     fn rows_of_the_kernel() {
         let text = "           CPU0       CPU1       \n  1:          9          0   IO-APIC   1-edge      i8042\n 24:          1          2  PCI-MSI-0000:00:02.0   0-edge      virtio0-config\n 41:  5 6  PCI-MSIX-0000:01:00.0    0-edge      nvme0q0, nvme0 extra\nNMI:          0          0   Non-maskable interrupts\nERR:          0\n";
-        let rows = rows(text);
+        let mut lines = text.lines();
+        let cpus = columns(lines.next().unwrap_or_default());
+        let rows: Vec<Irq> = lines.filter_map(|line| row(line, cpus)).collect();
         assert_eq!(rows.iter().map(|row| (row.irq, row.count)).collect::<Vec<_>>(), [(1, 9), (24, 3), (41, 11)]);
         assert_eq!(rows[0].actions, ["i8042"]);
         assert_eq!(rows[1].actions, ["virtio0-config"]);
         assert_eq!(rows[2].actions, ["nvme0q0", "nvme0 extra"]);
+    }
+
+    #[test]
+    fn the_list_of_a_large_machine_is_read_to_its_end() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        let head: String = (0..1024).map(|cpu| format!("{:>11}", format!("CPU{cpu}"))).collect();
+        let counts = format!("{:>11}", 1).repeat(1024);
+        let mut text = head + "\n";
+        for irq in 0..1600 {
+            text.push_str(&format!("{irq}:{counts}  PCI-MSI 0-edge      eth0-{irq}\n"));
+        }
+        assert!(text.len() > 16 << 20);
+        std::fs::write(root.path().join("proc/interrupts"), text).unwrap();
+        let facts = Irqs.read(&Host::under(root.path()), &mut Vec::new());
+        let last = &facts["lines"][1599];
+        assert_eq!(
+            (&last["irq"], &last["count"], &last["actions"][0]),
+            (&1599.into(), &1024.into(), &"eth0-1599".into())
+        );
     }
 }

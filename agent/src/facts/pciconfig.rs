@@ -18,7 +18,7 @@ pub struct Config {
 }
 
 /// Bytes of configuration space that hold all this looks at.
-const SPACE: usize = 256;
+pub const SPACE: usize = 256;
 
 /// Reads of a function's configuration space what is wanted, and no more.
 pub fn read(probe: &mut Probe<'_>, folder: &str) -> Option<Config> {

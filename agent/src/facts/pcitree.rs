@@ -3,6 +3,7 @@
 
 use super::cpuset::CpuSet;
 use super::numa::node_cpus;
+use super::pciconfig::SPACE;
 use super::probe::Probe;
 use crate::host::order::sort;
 use luthier_protocol::facts::Locality;
@@ -83,12 +84,26 @@ fn function(probe: &mut Probe<'_>, address: String) -> Option<Function> {
         return None;
     }
     let behind = class.filter(|class| class >> 8 == BRIDGE);
-    let behind: Option<u8> = behind.and_then(|_| probe.quiet_number(&format!("{folder}/secondary_bus_number")));
+    let behind: Option<u8> = behind.and_then(|_| secondary(probe, &folder));
     let bus_behind = behind.filter(|bus| *bus > 0).and_then(|bus| {
         let (domain, _) = address.split_once(':')?;
         Some(format!("{domain}:{bus:02x}"))
     });
     Some(Function { address, folder, root, bridges, class, node, bus_behind })
+}
+
+/// The number of the bus behind a bridge: by its attribute, which kernels before 4.13 lack, else by its configuration space,
+/// else by the bus's own folder.
+fn secondary(probe: &mut Probe<'_>, folder: &str) -> Option<u8> {
+    if let Some(bus) = probe.quiet_number(&format!("{folder}/secondary_bus_number")) {
+        return Some(bus);
+    }
+    let word = probe.host.pieces(&format!("{folder}/config"), SPACE).ok().and_then(|space| space.word(0x18));
+    if let Some(word) = word {
+        return Some((word >> 8) as u8);
+    }
+    let names = probe.host.list(&format!("{folder}/pci_bus")).unwrap_or_default();
+    names.first().and_then(|name| u8::from_str_radix(name.rsplit(':').next()?, 16).ok())
 }
 
 /// `0x1af4` or `1af4`.
@@ -186,7 +201,34 @@ fn told(node: u32, source: &str, confidence: &str) -> Locality {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+
+    #[test]
+    fn the_bus_behind_a_bridge_of_an_old_kernel() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            path
+        };
+        for (address, bus) in [("0000:00:01.0", "03"), ("0000:00:02.0", "04"), ("0000:00:03.0", "05")] {
+            let folder = format!("sys/devices/pci0000:00/{address}");
+            std::fs::write(at(&format!("{folder}/class")), "0x060400\n").unwrap();
+            std::fs::create_dir_all(at(&format!("{folder}/pci_bus/0000:{bus}/x"))).unwrap();
+            let link = at(&format!("sys/bus/pci/devices/{address}"));
+            std::os::unix::fs::symlink(format!("../../../devices/pci0000:00/{address}"), link).unwrap();
+        }
+        let mut config = [0; 64];
+        config[0x19] = 0x2a;
+        std::fs::write(at("sys/devices/pci0000:00/0000:00:02.0/config"), config).unwrap();
+        std::fs::write(at("sys/devices/pci0000:00/0000:00:03.0/secondary_bus_number"), "7\n").unwrap();
+        let host = crate::host::Host::under(root.path());
+        let functions = read(&mut Probe::new(&host, &mut Vec::new())).functions.unwrap();
+        let behind: Vec<Option<&str>> = functions.iter().map(|one| one.bus_behind.as_deref()).collect();
+        assert_eq!(behind, [Some("0000:03"), Some("0000:2a"), Some("0000:07")]);
+    }
 
     #[test]
     fn addresses() {

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::str::FromStr;
 
+/// So much of a file that is read line by line a recording remembers.
+const MOST_OF_LINES: usize = 64 << 20;
+
 /// A host, a buffer and the list of what could not be read.
 #[derive(Debug)]
 pub struct Probe<'a> {
@@ -55,13 +58,30 @@ impl<'a> Probe<'a> {
 
     /// A whole file; a failure is noted.
     pub fn file(&mut self, key: &str, path: &str) -> Option<String> {
-        match self.attributes.file(path) {
-            Ok(text) => Some(text.to_owned()),
+        match self.attributes.file(path).map(str::to_owned) {
+            Ok(text) => {
+                if self.attributes.is_cut() {
+                    self.note(key, path, "cut at 16 MiB");
+                }
+                Some(text)
+            }
             Err(error) => {
                 self.note(key, path, &reason(&error));
                 None
             }
         }
+    }
+
+    /// Every line of a file that may be too long to be kept; whether it could be opened.
+    pub fn lines(&mut self, key: &str, path: &str, each: &mut dyn FnMut(&str)) -> bool {
+        match self.host.pieces(path, MOST_OF_LINES) {
+            Ok(pieces) => pieces.lines(each),
+            Err(error) => {
+                self.note(key, path, &reason(&error));
+                return false;
+            }
+        }
+        true
     }
 
     /// A kernel attribute whose absence says something by itself: nothing is noted.

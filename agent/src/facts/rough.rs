@@ -204,3 +204,33 @@ fn a_container_says_so_and_hides_its_hardware() {
     assert_eq!((&facts["cpu"]["threads"], &facts["memory"]["total_kib"]), (&json!(1), &json!(10)));
     assert_eq!(facts["numa"]["supported"], false);
 }
+
+#[test]
+fn a_table_that_lies_costs_no_time_and_hides_no_devices() {
+    let machine = Machine::new(&[
+        ("/sys/devices/pci0000:00/0000:00:02.0/class", "0x020000\n"),
+        ("/sys/devices/pci0000:00/0000:00:02.0/vendor", "0x8086\n"),
+        ("/sys/devices/pci0000:00/0000:00:02.0/device", "0x1234\n"),
+    ]);
+    machine.link("/sys/bus/pci/devices/0000:00:02.0", "../../../devices/pci0000:00/0000:00:02.0");
+    let mut table = Vec::new();
+    for number in 0..60_000_u16 {
+        let [low, high] = number.to_le_bytes();
+        match number % 2 {
+            0 => table.extend([9, 17, low, high, 1, 0xb8, 0x0d, 4, 4, 0, 0, 4, 3, 0, 0, high, low]),
+            _ => {
+                table.extend([17, 0x28, low, high, low, high, 0, 0, 0, 0, 0, 0, 1, 0, 9, 0, 1]);
+                table.extend([0; 0x28 - 17]);
+            }
+        }
+        table.extend(format!("P{number} SLOT\0\0").into_bytes());
+    }
+    let place = machine.place("/sys/firmware/dmi/tables/DMI");
+    std::fs::write(place, table).unwrap();
+    let facts = machine.facts(&["pci", "slots", "firmware"]);
+    assert_eq!(facts["pci"]["devices"].as_array().unwrap().len(), 1, "{}", facts["errors"]);
+    assert_eq!(facts["slots"].as_array().unwrap().len(), 1024);
+    assert_eq!(facts["firmware"]["memory_devices"].as_array().unwrap().len(), 4096);
+    assert!(reason(&facts, "slots").contains("more than 1024"), "{}", facts["errors"]);
+    assert!(reason(&facts, "firmware").contains("more than 4096"), "{}", facts["errors"]);
+}

@@ -59,16 +59,27 @@ impl FactSource for Services {
         if running.is_none() {
             probe.note("services", "/proc", "no process can be read");
         }
+        // Where others' processes are hidden (`hidepid`), one that is not seen may run all the same.
+        let all = probe.quiet("/proc/1/comm").is_some();
+        if running.is_some() && !all {
+            probe.note("services[].active", "/proc/1/comm", "processes of other users cannot be read");
+        }
         let wanted = wanted(host);
         let mut services = BTreeMap::new();
         for known in &KNOWN {
-            services.insert(known.name, service(&mut probe, known, running.as_deref(), wanted.as_deref()));
+            services.insert(known.name, service(&mut probe, known, (running.as_deref(), all), wanted.as_deref()));
         }
         services.value()
     }
 }
 
-fn service(probe: &mut Probe<'_>, known: &Known, running: Option<&[String]>, wanted: Option<&[String]>) -> Daemon {
+/// `running`: the processes that are seen, and whether these are all.
+fn service(
+    probe: &mut Probe<'_>,
+    known: &Known,
+    (running, all): (Option<&[String]>, bool),
+    wanted: Option<&[String]>,
+) -> Daemon {
     let mut installed = false;
     for unit in known.units {
         let there = UNITS.iter().any(|folder| probe.exists(&format!("{folder}/{unit}.service")));
@@ -80,7 +91,8 @@ fn service(probe: &mut Probe<'_>, known: &Known, running: Option<&[String]>, wan
     // `ksm` is a unit without a process: it writes its settings and ends.
     let active = running
         .filter(|_| !known.processes.is_empty())
-        .map(|running| running.iter().any(|name| known.processes.contains(&name.as_str())));
+        .map(|running| running.iter().any(|name| known.processes.contains(&name.as_str())))
+        .filter(|active| *active || all);
     let mut settings = BTreeMap::new();
     for path in known.settings {
         if let Some(text) = probe.quiet_file(path) {
@@ -157,6 +169,7 @@ mod tests {
         write("etc/tuned/active_profile", "virtual-host\n");
         write("etc/tuned/profile_mode", "manual\n");
         write("proc/7/comm", "tuned\n");
+        write("proc/1/comm", "systemd\n");
         let mut errors = Vec::new();
         let facts = Services.read(&Host::under(root.path()), &mut errors);
         assert!(errors.is_empty(), "{errors:?}");
@@ -174,5 +187,10 @@ mod tests {
         assert_eq!(balance["settings"]["IRQBALANCE_ARGS"], "--hintpolicy=exact");
         assert_eq!((&facts["numad"]["installed"], &facts["numad"]["enabled"]), (&false.into(), &Value::Null));
         assert_eq!(facts["ksm"]["active"], Value::Null);
+        // With `hidepid` only one's own processes are there.
+        std::fs::remove_file(root.path().join("proc/1/comm")).unwrap();
+        let facts = Services.read(&Host::under(root.path()), &mut errors);
+        assert_eq!((&facts["tuned"]["active"], &facts["irqbalance"]["active"]), (&true.into(), &Value::Null));
+        assert_eq!(errors.first().unwrap().key, "services[].active");
     }
 }

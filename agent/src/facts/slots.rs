@@ -2,7 +2,8 @@
 //! addresses that are wrong (all alike, all zero, of devices that do not exist): a stated address is believed only when
 //! nothing speaks against it.
 
-use super::firmware::Tables;
+use super::cpuset::CpuSet;
+use super::firmware::{TABLES, Tables};
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::smbios::{self, TableSlot};
@@ -28,6 +29,9 @@ impl FactSource for Slots {
         let mut probe = Probe::new(host, errors);
         let tree = pcitree::read(&mut probe);
         let places = places(&mut probe, &tree);
+        if let Some(reason) = places.crowded {
+            probe.note("slots", &format!("{TABLES}/DMI"), &reason);
+        }
         places.slots.value()
     }
 }
@@ -37,6 +41,8 @@ impl FactSource for Slots {
 pub struct Places {
     slots: Vec<Slot>,
     labels: Vec<(String, String)>,
+    /// Why some slots of the table are left out, where some are.
+    crowded: Option<String>,
 }
 
 impl Places {
@@ -85,7 +91,7 @@ pub fn places(probe: &mut Probe<'_>, tree: &Tree) -> Places {
     }
     let onboard = smbios::onboard(&structures);
     let labels = onboard.into_iter().filter_map(|device| Some((device.address?, device.designation?))).collect();
-    Places { slots, labels }
+    Places { slots, labels, crowded: smbios::crowded(&structures, 9) }
 }
 
 /// The kernel's slots: name and `DOMAIN:BUS:DEVICE`. Empty slots of hot-plug drivers have no device number and are left out.
@@ -225,17 +231,18 @@ fn socket(
     named.map(|value| Socket { value, source: "designation".to_owned(), confidence: "medium".to_owned() })
 }
 
-/// For each node with CPUs the index of its processor: packages by their numbers, populated sockets in the table's order.
+/// For each node whose CPUs are all of one processor its index: packages by their numbers, populated sockets in the table's
+/// order. A node that spans packages (an interleaved machine, one without nodes) tells no processor.
 fn node_sockets(probe: &mut Probe<'_>, tree: &Tree, processors: &[Processor]) -> Vec<(u32, u32)> {
     let mut found: Vec<(u32, u32)> = Vec::new();
+    let mut packages: Vec<u32> = Vec::new();
     for (node, cpus) in &tree.nodes {
-        let Some(cpu) = cpus.iter().find(|cpu| tree.online.contains(*cpu)) else { continue };
-        let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/physical_package_id");
-        if let Some(package) = probe.quiet_number(&path) {
-            found.push((*node, package));
+        let own = node_packages(probe, &cpus.and(&tree.online));
+        if let [package] = own.as_slice() {
+            found.push((*node, *package));
         }
+        packages.extend(own);
     }
-    let mut packages: Vec<u32> = found.iter().map(|(_, package)| *package).collect();
     sort(&mut packages);
     packages.dedup();
     let filled: Vec<usize> =
@@ -246,6 +253,23 @@ fn node_sockets(probe: &mut Probe<'_>, tree: &Tree, processors: &[Processor]) ->
         u32::try_from(index).ok()
     };
     found.into_iter().filter_map(|(node, package)| Some((node, index(package)?))).collect()
+}
+
+/// The packages of a node's CPUs. Where the kernel lists what is in the first one's package, mostly that is all.
+fn node_packages(probe: &mut Probe<'_>, cpus: &CpuSet) -> Vec<u32> {
+    let folder = |cpu: u32| format!("/sys/devices/system/cpu/cpu{cpu}/topology");
+    let Some(first) = cpus.iter().next().map(folder) else { return Vec::new() };
+    let whole = ["package_cpus_list", "core_siblings_list"].iter().any(|file| {
+        let set = probe.quiet(&format!("{first}/{file}")).and_then(CpuSet::from_list);
+        set.is_some_and(|set| cpus.without(&set).is_empty())
+    });
+    let mut found = Vec::new();
+    for cpu in cpus.iter().take(if whole { 1 } else { usize::MAX }) {
+        found.extend(probe.quiet_number::<u32>(&format!("{}/physical_package_id", folder(cpu))));
+    }
+    sort(&mut found);
+    found.dedup();
+    found
 }
 
 /// The riser that a name tells: `Riser 1`, `RISER2`, `Rear Riser`.
@@ -264,6 +288,8 @@ fn riser(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -332,5 +358,32 @@ mod tests {
         assert_eq!((kernel.port.as_deref(), kernel.address), (Some("0000:00:02.0"), None));
         let silent = joined.last().and_then(|slot| slot.socket.clone()).unwrap_or_default();
         assert_eq!((silent.value, silent.source.as_str()), (3, "designation"));
+    }
+
+    #[test]
+    fn a_node_of_two_packages_tells_no_processor() {
+        let root = tempfile::tempdir().unwrap();
+        for (cpu, package, list) in [(0, 0, "0-1"), (1, 0, "0-1"), (2, 1, "2-3"), (3, 1, "2-3")] {
+            let folder = root.path().join(format!("sys/devices/system/cpu/cpu{cpu}/topology"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("physical_package_id"), format!("{package}\n")).unwrap();
+            // A kernel without the list is asked for each CPU.
+            if cpu < 2 {
+                std::fs::write(folder.join("core_siblings_list"), list).unwrap();
+            }
+        }
+        let host = Host::under(root.path());
+        let sockets = |nodes: &[(u32, &str)]| {
+            let nodes = nodes.iter().filter_map(|(id, list)| Some((*id, CpuSet::from_list(list)?))).collect();
+            let tree = Tree { nodes, online: CpuSet::from_list("0-3").unwrap_or_default(), ..tree() };
+            node_sockets(&mut Probe::new(&host, &mut Vec::new()), &tree, &[])
+        };
+        assert_eq!(sockets(&[(0, "0-3")]), []);
+        assert_eq!(sockets(&[(0, "0-1"), (1, "2-3")]), [(0, 0), (1, 1)]);
+        assert_eq!(sockets(&[(0, "0"), (1, "1-2"), (2, "3")]), [(0, 0), (2, 1)]);
+        let slots = [slot("CPU2 SLOT4", "0000:01:00.0")];
+        let joined = join(&tree(), &sockets(&[(1, "0-3")]), &slots, &slots[0], Some(1), &[]);
+        let socket = joined.socket.unwrap_or_default();
+        assert_eq!((socket.value, socket.source.as_str()), (1, "designation"));
     }
 }

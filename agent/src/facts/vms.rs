@@ -5,6 +5,7 @@ use super::probe::Probe;
 use super::{FactError, FactSource};
 use crate::host::Host;
 use crate::host::order::sort_by;
+use crate::host::patience::{PATIENCE, answers};
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Vm, VmNode, VmThread};
@@ -33,13 +34,62 @@ impl FactSource for Vms {
         let mut found = BTreeMap::new();
         managed(&mut probe, &mut found);
         unmanaged(&mut probe, &mut found);
-        let vms: Vec<Vm> = found.into_iter().filter_map(|(pid, name)| vm(&mut probe, pid, name)).collect();
+        let (pids, unnamed): (Vec<u32>, Vec<bool>) = found.iter().map(|(pid, name)| (*pid, name.is_none())).unzip();
+        let asked = host.clone();
+        // What takes the lock of a process's memory: a VM that is stuck in the kernel holds it and never answers.
+        let answers = answers(pids.len(), PATIENCE, move |index| {
+            let pid = pids.get(index)?;
+            memory(&asked, *pid, unnamed.get(index) == Some(&true))
+        });
+        let mut vms: Vec<Vm> = Vec::new();
+        for ((pid, name), answer) in found.into_iter().zip(answers) {
+            let unnamed = || format!("qemu {pid}");
+            let Memory { name: line, nodes } = match answer {
+                Some(Some(memory)) => memory,
+                // It has the name of a machine's program, but is none.
+                Some(None) => continue,
+                None => Memory { name: None, nodes: Err(format!("no answer within {} s", PATIENCE.as_secs())) },
+            };
+            let name = name.or(line).unwrap_or_else(unnamed);
+            if let Err(reason) = &nodes {
+                probe.note("vms[].nodes", &format!("/proc/{pid}/numa_maps"), reason);
+            }
+            vms.extend(vm(&mut probe, pid, name, nodes.ok()));
+        }
         vms.value()
     }
 }
 
+/// What a process says of its memory.
+struct Memory {
+    /// The name on its command line, where that is asked for.
+    name: Option<String>,
+    /// Its memory by node, or why that cannot be read.
+    nodes: Result<Vec<VmNode>, String>,
+}
+
+/// `None` for a process that is no machine.
+fn memory(host: &Host, pid: u32, unnamed: bool) -> Option<Memory> {
+    let mut errors = Vec::new();
+    let mut probe = Probe::new(host, &mut errors);
+    let mut name = None;
+    if unnamed {
+        let line = probe.quiet_file(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&str> = line.split('\0').collect();
+        // Helpers (bridge, storage daemon) have the name but no machine.
+        if !words.iter().any(|word| matches!(*word, "-m" | "-machine" | "-M" | "-smp" | "-drive" | "-name")) {
+            return None;
+        }
+        name = named(&words);
+    }
+    let map = probe.file("", &format!("/proc/{pid}/numa_maps"));
+    let nodes = map.map(|text| nodes(&text));
+    let nodes = nodes.ok_or_else(|| errors.pop().map(|error| error.reason).unwrap_or_default());
+    Some(Memory { name, nodes })
+}
+
 /// VMs that libvirt wrote a file for; programs are named differently from system to system.
-fn managed(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, String>) {
+fn managed(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, Option<String>>) {
     let Some(folder) = PIDS.iter().find(|folder| probe.exists(folder)) else { return };
     for file in probe.host.list(folder).unwrap_or_default() {
         let Some(name) = file.strip_suffix(".pid") else { continue };
@@ -48,25 +98,19 @@ fn managed(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, String>) {
             continue;
         }
         if let Some(pid) = probe.quiet_number(&format!("{folder}/{file}")) {
-            found.insert(pid, name.to_owned());
+            found.insert(pid, Some(name.to_owned()));
         }
     }
 }
 
 /// QEMU processes that nobody manages: started by hand, or by Proxmox.
-fn unmanaged(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, String>) {
+fn unmanaged(probe: &mut Probe<'_>, found: &mut BTreeMap<u32, Option<String>>) {
     for id in probe.host.list("/proc").unwrap_or_default() {
         let Ok(pid) = id.parse::<u32>() else { continue };
         let qemu =
             probe.quiet(&format!("/proc/{id}/comm")).is_some_and(|name| name.starts_with("qemu") || name == "kvm");
-        if !qemu || found.contains_key(&pid) {
-            continue;
-        }
-        let line = probe.quiet_file(&format!("/proc/{id}/cmdline")).unwrap_or_default();
-        let words: Vec<&str> = line.split('\0').collect();
-        // Helpers (bridge, storage daemon) have the name but no machine.
-        if words.iter().any(|word| matches!(*word, "-m" | "-machine" | "-M" | "-smp" | "-drive" | "-name")) {
-            found.insert(pid, named(&words).unwrap_or_else(|| format!("qemu {pid}")));
+        if qemu {
+            found.entry(pid).or_insert(None);
         }
     }
 }
@@ -80,7 +124,7 @@ fn named(words: &[&str]) -> Option<String> {
 }
 
 /// `None` for a process that ended meanwhile.
-fn vm(probe: &mut Probe<'_>, pid: u32, name: String) -> Option<Vm> {
+fn vm(probe: &mut Probe<'_>, pid: u32, name: String, nodes: Option<Vec<VmNode>>) -> Option<Vm> {
     let status = probe.quiet_file(&format!("/proc/{pid}/status"))?.to_owned();
     let kib = |field: &str| value(&status, field)?.split_whitespace().next()?.parse().ok();
     let text = |field: &str| value(&status, field).map(str::to_owned);
@@ -104,7 +148,6 @@ fn vm(probe: &mut Probe<'_>, pid: u32, name: String) -> Option<Vm> {
     for threads in [&mut vcpus, &mut iothreads] {
         sort_by(threads, |left: &VmThread, right| left.id > right.id);
     }
-    let map = probe.file("vms[].nodes", &format!("/proc/{pid}/numa_maps"));
     Some(Vm {
         name,
         pid,
@@ -116,7 +159,7 @@ fn vm(probe: &mut Probe<'_>, pid: u32, name: String) -> Option<Vm> {
         swapped_kib: kib("VmSwap"),
         locked_kib: kib("VmLck"),
         hugetlb_kib: kib("HugetlbPages"),
-        nodes: map.map(|text| nodes(&text)),
+        nodes,
     })
 }
 
@@ -210,5 +253,31 @@ mod tests {
             .collect();
         assert_eq!(pins, [(0, "2"), (1, "3")]);
         assert_eq!(vm["iothreads"][0]["id"], 1);
+    }
+
+    #[test]
+    fn a_vm_that_is_stuck_hides_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        for pid in [42, 43, 44] {
+            write(&format!("proc/{pid}/comm"), "qemu-system-x86\n");
+            write(&format!("proc/{pid}/status"), "Cpus_allowed_list:\t0-3\n");
+            write(&format!("proc/{pid}/cmdline"), &format!("qemu\0-name\0kvm{pid}\0"));
+            write(&format!("proc/{pid}/numa_maps"), "7f00 default N1=4 kernelpagesize_kB=4\n");
+        }
+        write("proc/44/cmdline", "qemu-bridge-helper\0");
+        let map = root.path().join("proc/42/numa_maps");
+        std::fs::remove_file(&map).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&map).status().unwrap().success());
+        let facts = super::super::gather(&Host::under(root.path()), &["vms".to_owned()]).unwrap();
+        let (vms, errors) = (&facts["vms"], &facts["errors"]);
+        assert_eq!((&vms[0]["name"], &vms[0]["nodes"]), (&"qemu 42".into(), &Value::Null));
+        assert_eq!((&vms[1]["name"], &vms[1]["nodes"][0]["kib"]), (&"kvm43".into(), &16.into()));
+        assert_eq!((vms.as_array().unwrap().len(), errors.as_array().unwrap().len()), (2, 1));
+        assert_eq!((&errors[0]["key"], &errors[0]["reason"]), (&"vms[].nodes".into(), &"no answer within 5 s".into()));
     }
 }

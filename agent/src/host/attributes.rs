@@ -18,12 +18,13 @@ const LIMIT: usize = 16 * 1024 * 1024;
 pub struct Attributes<'a> {
     host: &'a Host,
     buffer: Vec<u8>,
+    cut: bool,
 }
 
 impl<'a> Attributes<'a> {
     /// A reader for a host.
     pub fn new(host: &'a Host) -> Self {
-        Self { host, buffer: vec![0; 2 * PAGE] }
+        Self { host, buffer: vec![0; 2 * PAGE], cut: false }
     }
 
     /// A kernel attribute (`/sys`, `/proc/sys`) as text without white space around it.
@@ -34,6 +35,11 @@ impl<'a> Attributes<'a> {
     /// A whole file of `/proc` or `/etc`, which may come in several pieces, as text without white space around it.
     pub fn file(&mut self, path: &str) -> io::Result<&str> {
         self.fill(path, LIMIT, 1)?.map_err(|_| io::Error::other("it is not text"))
+    }
+
+    /// Whether the file that was read last may go on behind the 16 MiB that are kept of it.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The beginning of a file, `length` bytes where it is that long.
@@ -68,6 +74,7 @@ impl<'a> Attributes<'a> {
     /// Reads until the end of the file, a piece shorter than `whole`, or `limit`; how many bytes the buffer holds then.
     fn load(&mut self, path: &str, limit: usize, whole: usize) -> io::Result<usize> {
         let outcome = self.read_up_to(path, limit, whole);
+        self.cut = matches!(outcome, Ok(LIMIT..));
         let bytes = outcome.as_ref().map(|used| self.buffer.get(..*used).unwrap_or_default());
         self.host.saw_file(path, bytes);
         outcome
@@ -116,6 +123,9 @@ mod tests {
         assert_eq!(attributes.file("/long").unwrap().len(), 100_000);
         assert_eq!(attributes.text("/short").unwrap(), "7");
         assert_eq!(attributes.head("/long", 5000).unwrap().len(), 5000);
+        assert!(!attributes.is_cut());
+        std::fs::File::create(root.path().join("huge")).unwrap().set_len(LIMIT as u64 + 5).unwrap();
+        assert_eq!((attributes.bytes("/huge").unwrap().len(), attributes.is_cut()), (LIMIT, true));
         std::fs::write(root.path().join("letters"), "éé").unwrap();
         assert_eq!(attributes.head("/letters", 3).unwrap(), "é");
         assert_eq!(attributes.text("/none").unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -48,6 +48,30 @@ impl Pieces {
         space.get(..count).unwrap_or_default()
     }
 
+    /// Every line, in order, of a text of any length; of the text no more is kept than the longest line.
+    pub fn lines(&self, each: &mut dyn FnMut(&str)) {
+        let mut buffer = vec![0; 1 << 16];
+        let (mut at, mut held) = (0, 0);
+        loop {
+            if held == buffer.len() {
+                buffer.resize(held * 2, 0);
+            }
+            let count = self.read(at, buffer.get_mut(held..).unwrap_or_default()).len();
+            at += count;
+            held += count;
+            let text = buffer.get(..held).unwrap_or_default();
+            // The last line may come without an end.
+            let end =
+                if count == 0 { held } else { text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1) };
+            String::from_utf8_lossy(text.get(..end).unwrap_or_default()).lines().for_each(&mut *each);
+            if count == 0 {
+                return;
+            }
+            buffer.copy_within(end..held, 0);
+            held -= end;
+        }
+    }
+
     /// The 32-bit word at a place, least byte first; `None` behind the end, or where reading is not permitted.
     pub fn word(&self, at: usize) -> Option<u32> {
         let mut word = [0; 4];
@@ -64,6 +88,22 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn lines_of_a_text_of_any_length() {
+        let root = tempfile::tempdir().unwrap();
+        let long = "x".repeat(200_000);
+        std::fs::write(root.path().join("text"), format!("one\n{long}\n\n{}last", "two\n".repeat(50_000))).unwrap();
+        let live = Host::under(root.path());
+        for host in [live.recorded(), live] {
+            let (mut count, mut lengths) = (0, 0);
+            host.pieces("/text", 1 << 24).unwrap().lines(&mut |line| {
+                count += 1;
+                lengths += line.len();
+            });
+            assert_eq!((count, lengths), (50_004, 3 + 200_000 + 150_000 + 4));
+        }
+    }
 
     #[test]
     fn words_of_a_file_and_of_a_recording() {

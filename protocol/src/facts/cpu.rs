@@ -29,7 +29,7 @@ shape! {
         ["list of CPUs", "`/sys/devices/system/cpu/present`, else the `cpuN` folders"]
         offline: Option<Vec<u32>>,
         /// CPUs kept from the scheduler's load balancing by `isolcpus`.
-        ["list of CPUs", "`/sys/devices/system/cpu/isolated`"]
+        ["list of CPUs", "`/sys/devices/system/cpu/isolated`, else `isolcpus=` in `/proc/cmdline`"]
         isolated: Option<Vec<u32>>,
         /// CPUs that run without a periodic tick.
         ["list of CPUs", "`/sys/devices/system/cpu/nohz_full`"]

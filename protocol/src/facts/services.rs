@@ -12,7 +12,7 @@ shape! {
         /// Whether it starts with the machine; `null` where it is not installed or there is no systemd.
         ["", "links in `/etc/systemd/system/*.wants`"]
         enabled: Option<bool>,
-        /// Whether a process of it runs; `null` where processes cannot be read.
+        /// Whether a process of it runs; `null` where processes cannot be read, or none of it is seen and others' are hidden.
         ["", "`/proc/PID/comm`, else its control group"]
         active: Option<bool>,
         /// Settings of its own that bear on VMs.

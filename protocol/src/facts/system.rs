@@ -50,11 +50,11 @@ shape! {
 
     /// Virtualisation seen from this machine; a machine can be host and guest at once.
     pub struct Virt {
-        /// Whether it runs under a hypervisor.
-        ["", "`/proc/cpuinfo`: `hypervisor`; `/sys/hypervisor/type`; DMI names"]
+        /// Whether it runs under a hypervisor; the first Xen domain and a partition of s390 without a control program do not.
+        ["", "`/proc/cpuinfo`: `hypervisor` (x86); `/sys/hypervisor/type`; DMI names; `/proc/sysinfo`; `/proc/device-tree`"]
         is_guest: Option<bool>,
         /// Hypervisor it runs under (`kvm`, `qemu`, `vmware`, `hyperv`, `xen`, …).
-        ["", "`/sys/hypervisor/type`, `/sys/class/dmi/id/{sys_vendor,product_name}`"]
+        ["", "`/sys/hypervisor/type`, `/sys/class/dmi/id/{sys_vendor,product_name}`, `/proc/sysinfo`, `/proc/device-tree`"]
         hypervisor: Option<String>,
         /// Container it runs in (`lxc`, `docker`, `podman`, …).
         ["", "`/run/systemd/container`, `/.dockerenv`, `/run/.containerenv`"]

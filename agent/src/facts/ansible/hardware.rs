@@ -18,6 +18,9 @@ pub fn processors(host: &Host, facts: &mut Map) {
     let cores = number("cores").filter(|count| *count > 0).unwrap_or(packages);
     let per_package = (cores / packages.max(1)).max(1);
     let per_core = (online / cores.max(1)).max(1);
+    let machine = host.uname().map(|uname| uname.machine).or_else(|| host.read_text("/proc/sys/kernel/arch").ok());
+    let classic = classic(machine.unwrap_or_default().trim(), &text);
+    let (packages, per_package, per_core, online) = classic.unwrap_or((packages, per_package, per_core, online));
     facts.insert("processor".to_owned(), json!(description(&text)));
     facts.insert("processor_count".to_owned(), json!(packages));
     facts.insert("processor_cores".to_owned(), json!(per_package));
@@ -27,6 +30,23 @@ pub fn processors(host: &Host, facts: &mut Map) {
     if let Some(flags) = cpuinfo::flags(&text) {
         facts.insert("flags".to_owned(), json!(flags));
     }
+}
+
+/// Processors, cores of each, threads of a core and all of them as Ansible counts where `/proc/cpuinfo` tells no packages:
+/// on ARM and POWER each thread is a processor, and all of a mainframe are one.
+fn classic(machine: &str, text: &str) -> Option<(u64, u64, u64, u64)> {
+    if ["armv", "aarch", "ppc"].iter().any(|family| machine.starts_with(family)) {
+        let keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key.trim());
+        let count = keys.filter(|key| *key == "processor").count() as u64;
+        return (count > 0).then_some((count, 1, 1, count));
+    }
+    let number = |name: &str| cpuinfo::field(text, name)?.parse::<u64>().ok();
+    let threads = number("max thread id").filter(|_| machine == "s390x")?.checked_add(1)?;
+    let all = number("# processors")?;
+    // To the nearest, halves to the even one, as Python does.
+    let (whole, rest) = (all / threads, all % threads * 2);
+    let cores = whole + u64::from(rest > threads || rest == threads && whole % 2 == 1);
+    Some((1, cores, threads, all))
 }
 
 /// Number, vendor and model of each processor, one after another.
@@ -141,5 +161,22 @@ pub fn load(host: &Host, facts: &mut Map) {
     let numbers: Vec<f64> = text.split_whitespace().take(3).filter_map(|word| word.parse().ok()).collect();
     if let [one, five, fifteen] = numbers.as_slice() {
         facts.insert("loadavg".to_owned(), json!({"1m": one, "5m": five, "15m": fifteen}));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_of_families_without_packages() {
+        let arm = "processor\t: 0\nCPU part\t: 0xd0c\n\nprocessor\t: 1\nProcessor : x\n";
+        assert_eq!(classic("aarch64", arm), Some((2, 1, 1, 2)));
+        assert_eq!(classic("ppc64le", arm), Some((2, 1, 1, 2)));
+        assert_eq!(classic("x86_64", arm), None);
+        let mainframe =
+            "vendor_id       : IBM/S390\n# processors    : 6\nmax thread id   : 1\nprocessor 0: version = FF\n";
+        assert_eq!(classic("s390x", mainframe), Some((1, 3, 2, 6)));
+        assert_eq!(classic("s390x", "# processors : 6\n"), None);
     }
 }

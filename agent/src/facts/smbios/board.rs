@@ -1,6 +1,6 @@
 //! Types 0, 1, 2, 3 and 41: firmware, machine, boards, case, devices on the board.
 
-use super::{Structure, names};
+use super::{Structure, names, of_kind};
 use luthier_protocol::facts::{Bios, Board, BoardPart, Chassis, Onboard, System};
 
 /// Type 0; its age is not known here.
@@ -42,7 +42,7 @@ pub fn board(table: &[Structure<'_>]) -> Board {
 
 /// Every type 2.
 pub fn boards(table: &[Structure<'_>]) -> Vec<BoardPart> {
-    let boards = table.iter().filter(|one| one.kind == 2);
+    let boards = of_kind(table, 2);
     boards
         .map(|board| BoardPart {
             product: board.text(0x05),
@@ -64,7 +64,7 @@ pub fn chassis(table: &[Structure<'_>]) -> Chassis {
 
 /// Every type 41.
 pub fn onboard(table: &[Structure<'_>]) -> Vec<Onboard> {
-    let devices = table.iter().filter(|one| one.kind == 41);
+    let devices = of_kind(table, 41);
     devices
         .map(|device| Onboard {
             designation: device.text(0x04),

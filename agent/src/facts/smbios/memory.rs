@@ -1,12 +1,12 @@
 //! Types 16, 17, 19 and 20: groups of memory sockets, the sockets, and what is mapped to them.
 
-use super::{Structure, names, sockets};
+use super::{Structure, names, of_kind, sockets};
 use luthier_protocol::facts::{MemoryArray, MemoryDevice, Population, Processor};
 
 /// Every type 16, with what type 19 maps to it.
 pub fn arrays(table: &[Structure<'_>]) -> Vec<MemoryArray> {
     let mapped = mapped(table, 19);
-    let arrays = table.iter().filter(|one| one.kind == 16);
+    let arrays = of_kind(table, 16);
     arrays.map(|array| MemoryArray { mapped_kib: total(&mapped, array.handle), ..group(array) }).collect()
 }
 
@@ -38,7 +38,7 @@ fn mapped(table: &[Structure<'_>], kind: u8) -> Vec<(u16, u64)> {
         };
         (kib > 0).then_some((row.word(0x0C)?, kib))
     };
-    table.iter().filter(|one| one.kind == kind).filter_map(row).collect()
+    of_kind(table, kind).filter_map(row).collect()
 }
 
 /// All that is mapped to one handle; `None` where nothing names it.
@@ -48,13 +48,13 @@ fn total(mapped: &[(u16, u64)], handle: u16) -> Option<u64> {
 
 /// Every type 17.
 pub fn devices(table: &[Structure<'_>], vendor: Option<&str>, processors: &[Processor]) -> Vec<MemoryDevice> {
-    let devices: Vec<&Structure<'_>> = table.iter().filter(|one| one.kind == 17).collect();
+    let devices: Vec<&Structure<'_>> = of_kind(table, 17).collect();
     let mut rows: Vec<MemoryDevice> = devices.iter().map(|device| socket(device)).collect();
     let locators: Vec<Option<&str>> = rows.iter().map(|row| row.locator.as_deref()).collect();
     let banks: Vec<Option<&str>> = rows.iter().map(|row| row.bank.as_deref()).collect();
     let by_locator = sockets::named(&locators, vendor, processors);
     let by_bank = sockets::named(&banks, vendor, processors);
-    let arrays: Vec<&Structure<'_>> = table.iter().filter(|one| one.kind == 16).collect();
+    let arrays: Vec<&Structure<'_>> = of_kind(table, 16).collect();
     // One group of main memory for each processor: then the group tells the processor.
     let main: Vec<u16> = arrays.iter().filter(|one| one.byte(0x05) == Some(3)).map(|one| one.handle).collect();
     let mapped = mapped(table, 20);

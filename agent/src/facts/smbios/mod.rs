@@ -23,4 +23,4 @@ pub use names::chassis as chassis_name;
 pub use processor::{caches, processors};
 pub use slot::{TableSlot, slots};
 pub use sockets::named;
-pub use table::{Structure, structures};
+pub use table::{Structure, crowded, of_kind, structures};

@@ -1,11 +1,11 @@
 //! Types 4 and 7: processor sockets and caches.
 
-use super::Structure;
+use super::{Structure, of_kind};
 use luthier_protocol::facts::{FirmwareCache, Processor};
 
 /// Every type 4.
 pub fn processors(table: &[Structure<'_>]) -> Vec<Processor> {
-    table.iter().filter(|one| one.kind == 4).map(processor).collect()
+    of_kind(table, 4).map(processor).collect()
 }
 
 fn processor(socket: &Structure<'_>) -> Processor {
@@ -43,7 +43,7 @@ fn processor(socket: &Structure<'_>) -> Processor {
 
 /// Every type 7.
 pub fn caches(table: &[Structure<'_>]) -> Vec<FirmwareCache> {
-    table.iter().filter(|one| one.kind == 7).map(cache).collect()
+    of_kind(table, 7).map(cache).collect()
 }
 
 fn cache(cache: &Structure<'_>) -> FirmwareCache {

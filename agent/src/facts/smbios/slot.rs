@@ -1,6 +1,6 @@
 //! Type 9: slots as the table tells them; whether to believe an address is decided where the devices are known.
 
-use super::{Structure, board, names};
+use super::{Structure, board, names, of_kind};
 
 /// One slot of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +21,7 @@ pub struct TableSlot {
 
 /// Every type 9.
 pub fn slots(table: &[Structure<'_>]) -> Vec<TableSlot> {
-    table.iter().filter(|one| one.kind == 9).map(slot).collect()
+    of_kind(table, 9).map(slot).collect()
 }
 
 fn slot(slot: &Structure<'_>) -> TableSlot {

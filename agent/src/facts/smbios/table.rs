@@ -8,6 +8,28 @@ const END: u8 = 127;
 /// More structures than there are handles make no sense.
 const MOST: usize = 65_536;
 
+/// More structures of a kind than this no machine has; what a table that lies has more of is not looked at.
+const MOST_OF_A_KIND: usize = 4096;
+
+/// More slots, likewise: each is looked for among the devices.
+const MOST_SLOTS: usize = 1024;
+
+const fn most(kind: u8) -> usize {
+    if kind == 9 { MOST_SLOTS } else { MOST_OF_A_KIND }
+}
+
+/// The structures of a kind, as many as are believed.
+pub fn of_kind<'a, 'b>(table: &'b [Structure<'a>], kind: u8) -> impl Iterator<Item = &'b Structure<'a>> {
+    table.iter().filter(move |one| one.kind == kind).take(most(kind))
+}
+
+/// Why some structures of a kind are left out, where some are.
+pub fn crowded(table: &[Structure<'_>], kind: u8) -> Option<String> {
+    let most = most(kind);
+    let there = table.iter().filter(|one| one.kind == kind).nth(most).is_some();
+    there.then(|| format!("more than {most} structures of type {kind}; the rest is left out"))
+}
+
 /// One structure. Every reader checks the formatted area's length: old firmware writes shorter ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Structure<'a> {
