@@ -14,7 +14,7 @@ pub(super) fn pci(facts: &Map, out: &mut Readings) {
     let mut places: BTreeMap<String, Vec<&PciDevice>> = BTreeMap::new();
     for device in devices.iter().filter(|device| device.physical_function.is_none()) {
         // What the chipset is made of is no card.
-        if device.class.as_deref().and_then(words::class).is_some() {
+        if words::kind(device).is_some() {
             places.entry(place(device)).or_default().push(device);
         }
     }
@@ -62,7 +62,7 @@ fn place(device: &PciDevice) -> String {
 
 fn chip(device: &PciDevice) -> String {
     let number = |text: &Option<String>| text.as_deref().unwrap_or("?").trim_start_matches("0x").to_owned();
-    let kind = device.class.as_deref().and_then(words::class).unwrap_or("device");
+    let kind = words::kind(device).unwrap_or("device");
     let numbers = format!("{}:{}", number(&device.vendor), number(&device.device));
     match &device.name {
         Some(name) => format!("{name} [{numbers}]"),
