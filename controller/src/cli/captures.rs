@@ -55,6 +55,10 @@ fn machines(roots: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, CliError> {
             return Err(CliError::usage(format!("{} is neither a folder nor an archive", root.display())));
         }
         match inner(root) {
+            inner if inner.is_empty() && root.is_dir() && !is_capture(root) => {
+                let message = format!("{} is no captured machine, and holds none", root.display());
+                return Err(CliError::usage(message).hint("a captured machine is a folder with sys and proc in it"));
+            }
             inner if inner.is_empty() => found.push(root.clone()),
             inner => found.extend(inner),
         }
@@ -114,9 +118,13 @@ mod tests {
             machines(&roots).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
         assert_eq!(names(&["fleet"]), ["a", "b", "c"]);
-        assert_eq!(names(&["fleet/b", "empty"]), ["b", "empty"]);
+        assert_eq!(names(&["fleet/b", "fleet/a"]), ["b", "a"]);
         let twice = names(&["fleet", "other/a"]);
         assert_eq!(twice.iter().filter(|name| name.ends_with("/a")).count(), 2, "{twice:?}");
         assert!(machines(&[at("missing")]).is_err());
+        for folder in ["empty", "fleet/notes"] {
+            let error = machines(&[at("fleet"), at(folder)]).unwrap_err();
+            assert!(error.to_string().contains("is no captured machine"), "{error}");
+        }
     }
 }

@@ -11,17 +11,31 @@ pub(super) fn pci(facts: &Map, out: &mut Readings) {
     let Some(devices) = part::<Pci>(facts, "pci").and_then(|pci| pci.devices) else { return };
     let grouped = devices.iter().any(|device| device.iommu_group.is_some());
     out.one(Area::Pci, "IOMMU groups", (!devices.is_empty()).then(|| yes(grouped)));
-    let mut places: BTreeMap<String, Vec<&PciDevice>> = BTreeMap::new();
+    let mut cards: Vec<&PciDevice> = Vec::new();
     for device in devices.iter().filter(|device| device.physical_function.is_none()) {
         // What the chipset is made of is no card.
-        if device.class.as_deref().and_then(words::class).is_some() {
-            places.entry(place(device)).or_default().push(device);
+        if words::kind(device).is_some() {
+            cards.push(device);
         }
     }
     for (name, absence, told) in TRAITS {
-        let rows = places.iter().filter_map(|(place, cards)| Some((place.clone(), told(cards)?)));
-        out.items(Area::Pci, name, *absence, Some(rows));
+        let rows = |place: fn(&PciDevice) -> String| {
+            let places = places(&cards, place);
+            places.into_iter().filter_map(|(place, cards)| Some((place, told(&cards)?))).collect::<Vec<_>>()
+        };
+        out.items(Area::Pci, name, *absence, Some(rows(place)));
+        out.plain_items(Area::Pci, name, rows(port));
     }
+    let table = facts.get("firmware").and_then(|firmware| firmware.get("entry_point")?.get("version"));
+    out.names_slots(table.is_some_and(|version| !version.is_null()));
+}
+
+fn places<'a>(cards: &[&'a PciDevice], place: fn(&PciDevice) -> String) -> BTreeMap<String, Vec<&'a PciDevice>> {
+    let mut places: BTreeMap<String, Vec<&PciDevice>> = BTreeMap::new();
+    for card in cards {
+        places.entry(place(card)).or_default().push(card);
+    }
+    places
 }
 
 /// What the cards in one place tell: `None` where they have no such thing, `Some(None)` where it is not known.
@@ -46,7 +60,7 @@ const TRAITS: &[(&str, Absence, Told)] = &[
     }),
 ];
 
-/// The slot, the place on the board, the port it hangs off, or the address without its function.
+/// The slot, the place on the board, or what `port` says.
 fn place(device: &PciDevice) -> String {
     if let Some(slot) = &device.slot {
         return format!("slot {slot}");
@@ -54,6 +68,11 @@ fn place(device: &PciDevice) -> String {
     if let Some(label) = &device.label {
         return label.clone();
     }
+    port(device)
+}
+
+/// The port it hangs off, or the address without its function: what every user may read.
+fn port(device: &PciDevice) -> String {
     match device.path.first() {
         Some(port) => format!("port {port}"),
         None => device.address.rsplit_once('.').map_or(device.address.clone(), |(address, _)| address.to_owned()),
@@ -62,7 +81,7 @@ fn place(device: &PciDevice) -> String {
 
 fn chip(device: &PciDevice) -> String {
     let number = |text: &Option<String>| text.as_deref().unwrap_or("?").trim_start_matches("0x").to_owned();
-    let kind = device.class.as_deref().and_then(words::class).unwrap_or("device");
+    let kind = words::kind(device).unwrap_or("device");
     let numbers = format!("{}:{}", number(&device.vendor), number(&device.device));
     match &device.name {
         Some(name) => format!("{name} [{numbers}]"),
@@ -129,8 +148,16 @@ fn speed(one: &Interface) -> Option<String> {
 /// Disks are counted, not named: their names follow the order in which they answered.
 pub(super) fn disks(facts: &Map, out: &mut Readings) {
     let Some(devices) = part::<Block>(facts, "block").and_then(|block| block.devices) else { return };
+    // A disk with several ways to it is a device of no controller; what hangs off a network is not the host's own.
+    let leads = |disk: &BlockDevice| {
+        disk.paths.iter().filter_map(|path| path.address.as_ref()).any(|address| !address.contains('='))
+    };
     let own = |disk: &&BlockDevice| {
-        disk.pci.is_some() && disk.removable != Some(true) && disk.parts_of.is_empty() && disk.mapper.is_none()
+        (disk.pci.is_some() || leads(disk))
+            && !words::is_way(&disk.name)
+            && disk.removable != Some(true)
+            && disk.parts_of.is_empty()
+            && disk.mapper.is_none()
     };
     let own: Vec<&BlockDevice> = devices.iter().filter(own).collect();
     let model = |disk: &&BlockDevice| {

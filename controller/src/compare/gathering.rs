@@ -73,6 +73,7 @@ impl Gathering {
         let (mut groups, mut alone) = (Vec::new(), Vec::new());
         for (model, mut hosts) in self.models {
             hosts.sort_by(|one, other| one.0.cmp(&other.0));
+            Readings::level(hosts.iter_mut().map(|(_, readings)| readings));
             match hosts.as_slice() {
                 [(host, _)] => alone.push(Alone { host: host.clone(), model }),
                 _ => groups.push(norm::group(model, &hosts)),

@@ -2,7 +2,7 @@
 
 use luthier_protocol::Map;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a trait is about, in the order in which it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,10 @@ pub(super) enum Absence {
 pub(super) struct Readings {
     rows: BTreeMap<(Family, String), Reading>,
     absences: BTreeMap<Family, Absence>,
+    /// Rows in the stead of those of the same families, with items by names that every user may read.
+    plain: BTreeMap<(Family, String), Reading>,
+    /// Whether the firmware's names of slots could be read; `None` where no names are needed.
+    named: Option<bool>,
 }
 
 impl Readings {
@@ -116,6 +120,37 @@ impl Readings {
         self.absences.insert(family, if items.is_some() { absence } else { Absence::Unknown });
         for (item, value) in items.into_iter().flatten() {
             self.row(family, item, value);
+        }
+    }
+
+    /// The items of a family again, under names that every user may read.
+    pub(super) fn plain_items(
+        &mut self,
+        area: Area,
+        name: &'static str,
+        items: impl IntoIterator<Item = (String, Option<String>)>,
+    ) {
+        let reading = |value: Option<String>| value.map_or(Reading::Unknown, Reading::Text);
+        self.plain.extend(items.into_iter().map(|(item, value)| ((Family { area, name }, item), reading(value))));
+    }
+
+    /// Says whether the firmware's names of slots could be read.
+    pub(super) fn names_slots(&mut self, named: bool) {
+        self.named = Some(named);
+    }
+
+    /// Where only some of these hosts told the names of their slots, all are compared by plain names: a card is not gone since
+    /// its slot has another name.
+    pub(super) fn level<'a>(hosts: impl Iterator<Item = &'a mut Self>) {
+        let hosts: Vec<&mut Self> = hosts.filter(|host| host.named.is_some()).collect();
+        if hosts.iter().all(|host| host.named == Some(true)) || hosts.iter().all(|host| host.named == Some(false)) {
+            return;
+        }
+        for host in hosts {
+            let plain = std::mem::take(&mut host.plain);
+            let families: BTreeSet<Family> = plain.keys().map(|(family, _)| *family).collect();
+            host.rows.retain(|(family, _), _| !families.contains(family));
+            host.rows.extend(plain);
         }
     }
 
@@ -166,7 +201,7 @@ pub(super) fn tally(values: impl IntoIterator<Item = String>) -> String {
 
 /// Different values, each once: `2933, 3200`.
 pub(super) fn distinct(values: impl IntoIterator<Item = String>) -> Option<String> {
-    let found: std::collections::BTreeSet<String> = values.into_iter().collect();
+    let found: BTreeSet<String> = values.into_iter().collect();
     (!found.is_empty()).then(|| found.into_iter().collect::<Vec<_>>().join(", "))
 }
 

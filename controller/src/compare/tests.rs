@@ -181,6 +181,49 @@ fn a_missing_card_does_not_shift_the_others() {
 }
 
 #[test]
+fn a_host_read_by_an_ordinary_user_lacks_no_card() {
+    let comparison = fleet(5, |index, facts| {
+        if index == 2 {
+            facts["firmware"]["entry_point"]["version"] = Value::Null;
+            facts["pci"]["devices"][0]["slot"] = Value::Null;
+            facts["pci"]["devices"][1]["slot"] = Value::Null;
+        }
+        if index == 3 {
+            facts["pci"]["devices"][0]["link"]["width"] = json!(8);
+        }
+    });
+    let differences = comparison.groups[0].differences.iter().filter(|one| one.family.area == Area::Pci);
+    let differences: Vec<&Difference> = differences.collect();
+    let [difference] = differences.as_slice() else { panic!("{}", comparison.text(false)) };
+    assert_eq!((difference.family.name, difference.items.as_slice()), ("lanes", &["0000:17:00".to_owned()][..]));
+    // Where nobody could read them there is nothing to level.
+    let nobody = fleet(3, |_, facts| facts["firmware"]["entry_point"]["version"] = Value::Null);
+    assert_eq!(nobody.groups[0].differences, []);
+}
+
+#[test]
+fn disks_with_several_ways_are_counted() {
+    let disk = |name: &str, pci: Value, ways: &[&str]| {
+        let ways: Vec<Value> = ways
+            .iter()
+            .map(|address| json!({"name": "nvme0", "state": "live", "address": address, "numa_node": null}))
+            .collect();
+        json!({"name": name, "pci": pci, "paths": ways, "parts_of": [], "model": "disk", "size_bytes": 3_840_755_982_336_u64})
+    };
+    let comparison = fleet(3, |index, facts| {
+        let ways: &[&str] =
+            if index == 0 { &["traddr=192.0.2.7,trsvcid=4420"] } else { &["0000:03:00.0", "0000:04:00.0"] };
+        facts["block"] = json!({"devices": [
+            disk("nvme0n1", Value::Null, ways),
+            disk("nvme0c0n1", json!("0000:03:00.0"), &[]),
+            disk("nvme1n1", json!("0000:05:00.0"), &[]),
+        ]});
+    });
+    let text = comparison.text(false).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("disks: 1 of 3 hosts: disk 3.84 TB where the rest have 2 × disk 3.84 TB: kvm00"), "{text}");
+}
+
+#[test]
 fn models_and_hosts_alone() {
     let mut other = server();
     other["firmware"]["system"]["product"] = json!("System Product Name");

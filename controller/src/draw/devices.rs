@@ -1,7 +1,7 @@
 //! PCI as a picture needs it: root buses with ports, slots and the devices an operator looks for.
 
 use super::words;
-use luthier_protocol::facts::{Block, Link, Net, Pci, PciDevice, Slot};
+use luthier_protocol::facts::{Block, BlockDevice, Link, Net, Pci, PciDevice, Slot};
 
 /// A root bus.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +128,7 @@ impl Sight<'_> {
         if device.physical_function.is_some() {
             return false;
         }
-        let interesting = |device: &PciDevice| device.physical_function.is_none() && kind(device).is_some();
+        let interesting = |device: &PciDevice| device.physical_function.is_none() && words::kind(device).is_some();
         interesting(device)
             || self.devices.iter().any(|below| interesting(below) && below.path.contains(&device.address))
     }
@@ -150,7 +150,7 @@ impl Sight<'_> {
         let (now, degraded) =
             link.map_or((None, None), |link| self::link(link, port.and_then(|port| port.link.as_ref()), sleeps));
         Branch {
-            kind: kind(device).unwrap_or("port").to_owned(),
+            kind: words::kind(device).unwrap_or("port").to_owned(),
             name: device.name.clone(),
             used_as: self.used_as(&device.address),
             driver: device.driver.clone(),
@@ -168,7 +168,10 @@ impl Sight<'_> {
     fn used_as(&self, address: &str) -> Vec<String> {
         let at = |pci: &Option<String>| pci.as_deref() == Some(address);
         let interfaces = self.net.interfaces.iter().flatten().filter(|one| at(&one.pci)).map(|one| one.name.clone());
-        let disks = self.block.devices.iter().flatten().filter(|one| at(&one.pci)).map(|one| one.name.clone());
+        // An NVMe disk with several ways to it belongs to the subsystem, and its ways to the controllers.
+        let leads = |disk: &BlockDevice| disk.paths.iter().any(|path| at(&path.address));
+        let disks = self.block.devices.iter().flatten().filter(|one| !words::is_way(&one.name));
+        let disks = disks.filter(|one| at(&one.pci) || leads(one)).map(|one| one.name.clone());
         interfaces.chain(disks).collect()
     }
 }
@@ -231,8 +234,4 @@ fn together(branches: Vec<Branch>) -> Vec<Branch> {
         branch
     };
     found.into_iter().map(told).collect()
-}
-
-fn kind(device: &PciDevice) -> Option<&'static str> {
-    words::class(device.class.as_deref()?)
 }

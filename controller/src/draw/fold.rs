@@ -58,6 +58,8 @@ impl Build {
             lasting(node);
         }
         machine.loose_roots.iter_mut().flat_map(|root| &mut root.branches).for_each(plain);
+        // Reasons may name processes.
+        machine.missing.iter_mut().for_each(|one| one.reason = None);
         // The whole machine's memory is that of its nodes.
         machine.summary.retain(|part| !part.ends_with("iB"));
         for vm in machine.vms.iter_mut().flatten() {

@@ -1,10 +1,13 @@
 //! One machine, arranged: packages with their nodes, cores and root buses.
 
 use super::devices::{self, EmptySlot, Root};
+use super::missing::{self, Missing};
 use super::vms::{self, VmBox};
 use super::words;
 use luthier_protocol::Map;
-use luthier_protocol::facts::{Block, Cpu, Firmware, Memory, Net, Node, NodeHugePages, Numa, Pci, Slot, Thread, Vm};
+use luthier_protocol::facts::{
+    Block, Cache, Cpu, Firmware, Memory, Net, Node, NodeHugePages, Numa, Pci, Slot, Thread, Vm,
+};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 
@@ -27,10 +30,12 @@ pub struct Machine {
     pub offline: Vec<u32>,
     /// Empty processor sockets.
     pub empty_sockets: Vec<String>,
-    /// Distances between nodes, in the order of their numbers; empty for fewer than two nodes.
-    pub distances: Vec<(u32, Vec<u32>)>,
+    /// Distances between nodes: a row a node with a column a node, in the order of their numbers; empty for fewer than two nodes.
+    pub distances: Vec<(u32, Vec<Option<u32>>)>,
     /// Running VMs by name; `None` where they were not asked for.
     pub vms: Option<Vec<VmBox>>,
+    /// What could not be read.
+    pub missing: Vec<Missing>,
 }
 
 /// A package.
@@ -61,20 +66,16 @@ pub struct NodeBox {
     pub caches: Vec<CacheBox>,
     /// Root buses.
     pub roots: Vec<Root>,
-    /// Its CPUs as the kernel lists them, where they are not drawn within it: it lies in several packages.
-    pub outside: Vec<u32>,
+    /// What is to be said of its CPUs where they are not drawn within it, or where only their numbers are known.
+    pub remark: Option<String>,
     /// For cores that are drawn outside any node: the nodes they belong to.
     pub shares: Vec<u32>,
 }
 
 impl NodeBox {
-    /// What is to be said of a node that is drawn without CPUs.
+    /// What is to be said of its CPUs, behind a dot.
     pub fn elsewhere(&self) -> String {
-        match (self.caches.is_empty(), self.outside.as_slice()) {
-            (false, _) => String::new(),
-            (true, []) => " · no CPUs".to_owned(),
-            (true, cpus) => format!(" · CPUs {} of several packages", words::ranges(cpus)),
-        }
+        self.remark.as_ref().map(|remark| format!(" · {remark}")).unwrap_or_default()
     }
 }
 
@@ -96,6 +97,15 @@ pub struct CacheBox {
     pub name: Option<String>,
     /// Cores.
     pub cores: Vec<Core>,
+    /// Whether it is known which CPUs are one core; otherwise each stands for itself.
+    pub known: bool,
+}
+
+impl CacheBox {
+    /// `8 cores`, or `8 CPUs` where nothing is known of cores.
+    pub fn count(&self) -> String {
+        words::count(self.cores.len(), if self.known { "core" } else { "CPU" })
+    }
 }
 
 /// A core.
@@ -146,8 +156,9 @@ impl Machine {
     /// The key of the facts that VMs are drawn from, where they are wanted.
     pub const VMS: &'static str = "vms";
 
-    /// Arranges the facts of a machine. What is missing is left out.
+    /// Arranges the facts of a machine. What is missing is left out, and told.
     pub fn new(facts: &Map) -> Self {
+        let missing = missing::missing(facts, Self::FACTS.into_iter().chain([Self::VMS]));
         let facts = Facts::of(facts);
         let processors = facts.firmware.processors.clone().unwrap_or_default();
         let populated: Vec<bool> = processors.iter().map(|one| one.populated).collect();
@@ -171,7 +182,13 @@ impl Machine {
             packages.push(Package { id, model: facts.cpu.model.clone(), nodes, slots: own_slots });
         }
         let loose_nodes = facts.numa.nodes.iter().filter(|node| !placed(&packages, node.id));
-        let loose_nodes = loose_nodes.map(|node| node_box(&facts, Some(node), &[], &mut roots)).collect();
+        let mut loose_nodes: Vec<NodeBox> =
+            loose_nodes.map(|node| node_box(&facts, Some(node), &[], &mut roots)).collect();
+        let online = facts.cpu.online.as_deref().unwrap_or_default();
+        if packages.is_empty() && loose_nodes.is_empty() && !online.is_empty() {
+            let threads = bare(online, None);
+            loose_nodes.push(node_box(&facts, None, &threads.iter().collect::<Vec<_>>(), &mut roots));
+        }
         let empty = processors.iter().enumerate().filter(|(_, one)| !one.populated);
         let name = |index: usize, designation: &Option<String>| {
             designation.clone().unwrap_or_else(|| format!("socket {index}"))
@@ -187,11 +204,28 @@ impl Machine {
             distances: distances(&facts.numa),
             vms: facts.vms.as_deref().map(|vms| vms::arrange(vms, &facts.cpu)),
             packages,
+            missing,
         }
     }
 }
 
 impl Machine {
+    /// Whether some list of CPUs is told as `0-6:2`.
+    pub fn strides(&self) -> bool {
+        let steps = |text: &str| text.contains(':');
+        let nodes = self.packages.iter().flat_map(|package| &package.nodes).chain(&self.loose_nodes);
+        steps(&words::cpus(&self.offline))
+            || nodes.into_iter().any(|node| steps(&node.elsewhere()))
+            || self.vms().iter().flat_map(VmBox::words).any(|part| steps(&part))
+            || vms::warnings(self.vms()).iter().any(|warning| warning.rsplit(' ').next().is_some_and(steps))
+    }
+
+    /// Whether the kernel knows nodes; where it knows none, nothing can be said of them.
+    pub fn has_nodes(&self) -> bool {
+        let nodes = self.packages.iter().flat_map(|package| &package.nodes).chain(&self.loose_nodes);
+        nodes.into_iter().any(|node| node.id.is_some())
+    }
+
     /// Its VMs.
     pub fn vms(&self) -> &[VmBox] {
         self.vms.as_deref().unwrap_or_default()
@@ -233,15 +267,50 @@ fn node_box(facts: &Facts, node: Option<&Node>, threads: &[&Thread], roots: &mut
         let total = pool.total.filter(|total| *total > 0)?;
         Some(Pool { size_kib: pool.size_kib, total, free: pool.free })
     };
+    let alone = node.filter(|_| threads.is_empty());
+    // CPUs of which nothing is known but their node.
+    let unplaced = alone.filter(|node| places(facts, node).is_empty());
+    let unplaced = unplaced.map(|node| bare(node.cpus.as_deref().unwrap_or_default(), id)).unwrap_or_default();
+    let drawn: Vec<&Thread> = threads.iter().copied().chain(&unplaced).collect();
     NodeBox {
         id,
         memory_kib: node.and_then(|node| node.memory_kib),
         free_kib: node.and_then(|node| node.free_kib),
         pools: pools.iter().filter_map(pool).collect(),
-        caches: caches(facts, threads),
+        caches: caches(facts, &drawn, id),
         roots: own,
-        outside: node.and_then(|node| node.cpus.clone()).filter(|_| threads.is_empty()).unwrap_or_default(),
+        remark: match alone {
+            Some(node) => Some(remark(facts, node)),
+            None => facts.cpu.topology.is_empty().then(|| "packages not known".to_owned()),
+        },
         shares: if node.is_some() { Vec::new() } else { shared_nodes(threads) },
+    }
+}
+
+/// CPUs of which only the numbers are known, and perhaps the node.
+fn bare(cpus: &[u32], node: Option<u32>) -> Vec<Thread> {
+    cpus.iter().map(|cpu| Thread { cpu: *cpu, node, ..Thread::default() }).collect()
+}
+
+/// What the topology tells of a node's CPUs.
+fn places<'a>(facts: &'a Facts, node: &Node) -> Vec<&'a Thread> {
+    let cpus = node.cpus.as_deref().unwrap_or_default();
+    facts.cpu.topology.iter().filter(|thread| cpus.contains(&thread.cpu)).collect()
+}
+
+/// What is to be said of the CPUs of a node that lies in no package alone.
+fn remark(facts: &Facts, node: &Node) -> String {
+    let Some(cpus) = &node.cpus else { return "CPUs not known".to_owned() };
+    if cpus.is_empty() {
+        return "no CPUs".to_owned();
+    }
+    let places = places(facts, node);
+    let packages: BTreeSet<Option<u32>> = places.iter().map(|thread| thread.package).collect();
+    match (packages.len(), shared_nodes(&places).as_slice()) {
+        (0, _) => "packages not known".to_owned(),
+        (1, [other]) if *other != node.id => format!("CPUs {}, drawn in node {other}", words::cpus(cpus)),
+        (1, _) => format!("CPUs {}, drawn elsewhere", words::cpus(cpus)),
+        _ => format!("CPUs {} of several packages", words::cpus(cpus)),
     }
 }
 
@@ -249,9 +318,13 @@ fn shared_nodes(threads: &[&Thread]) -> Vec<u32> {
     threads.iter().filter_map(|thread| thread.node).collect::<BTreeSet<u32>>().into_iter().collect()
 }
 
-/// Cores by the last-level cache they share.
-fn caches(facts: &Facts, threads: &[&Thread]) -> Vec<CacheBox> {
-    let level = facts.cpu.caches.iter().map(|cache| cache.level).max();
+/// Cores by the level-3 cache they share, or by the last level where there is no third. A level above it is of the whole package
+/// or machine, and says nothing of which cores are near each other.
+fn caches(facts: &Facts, threads: &[&Thread], node: Option<u32>) -> Vec<CacheBox> {
+    let levels: BTreeSet<u32> = facts.cpu.caches.iter().map(|cache| cache.level).collect();
+    let level = if levels.contains(&3) { Some(3) } else { levels.last().copied() };
+    let placed = |cpu: u32| facts.cpu.topology.iter().any(|thread| thread.cpu == cpu);
+    let known = threads.iter().all(|thread| placed(thread.cpu));
     let mut rest: Vec<&Thread> = threads.to_vec();
     let mut boxes = Vec::new();
     for cache in facts.cpu.caches.iter().filter(|cache| Some(cache.level) == level) {
@@ -259,14 +332,36 @@ fn caches(facts: &Facts, threads: &[&Thread]) -> Vec<CacheBox> {
             rest.into_iter().partition(|thread| cache.cpus.contains(&thread.cpu));
         rest = others;
         if !own.is_empty() {
-            let size = cache.size_kib.map(|kib| format!(" {}", words::size(kib))).unwrap_or_default();
-            boxes.push(CacheBox { name: Some(format!("L{}{size}", cache.level)), cores: cores(facts, &own) });
+            boxes.push(CacheBox { name: Some(cache_name(facts, cache, node)), cores: cores(facts, &own), known });
         }
     }
     if !rest.is_empty() {
-        boxes.push(CacheBox { name: None, cores: cores(facts, &rest) });
+        boxes.push(CacheBox { name: None, cores: cores(facts, &rest), known });
     }
     boxes
+}
+
+/// `L3 32 MiB`, and what else is to be known of it: the nodes that have a part in it, the cache above it.
+fn cache_name(facts: &Facts, cache: &Cache, node: Option<u32>) -> String {
+    let title = |cache: &Cache| {
+        let size = cache.size_kib.map(|kib| format!(" {}", words::size(kib))).unwrap_or_default();
+        format!("L{}{size}", cache.level)
+    };
+    let mut name = title(cache);
+    let holds = |above: &&Cache| above.level > cache.level && cache.cpus.iter().all(|cpu| above.cpus.contains(cpu));
+    if let Some(above) = facts.cpu.caches.iter().find(holds) {
+        name.push_str(&format!(" below {}", title(above)));
+    }
+    let threads: Vec<&Thread> =
+        facts.cpu.topology.iter().filter(|thread| cache.cpus.contains(&thread.cpu) && thread.node != node).collect();
+    match shared_nodes(&threads).as_slice() {
+        nodes if node.is_none() || nodes.is_empty() => {}
+        nodes => {
+            let plural = if nodes.len() == 1 { "" } else { "s" };
+            name.push_str(&format!(" shared with node{plural} {}", words::ranges(nodes)));
+        }
+    }
+    name
 }
 
 fn cores(facts: &Facts, threads: &[&Thread]) -> Vec<Core> {
@@ -316,9 +411,20 @@ fn summary(facts: &Facts) -> Vec<String> {
     parts
 }
 
-fn distances(numa: &Numa) -> Vec<(u32, Vec<u32>)> {
-    if numa.nodes.len() < 2 {
+fn distances(numa: &Numa) -> Vec<(u32, Vec<Option<u32>>)> {
+    let number = numa.nodes.len();
+    if number < 2 || numa.nodes.iter().all(|node| node.distances.is_none()) {
         return Vec::new();
     }
-    numa.nodes.iter().filter_map(|node| Some((node.id, node.distances.clone()?))).collect()
+    // A row of another length belongs to other nodes, and nobody knows which.
+    let row = |node: &Node| match &node.distances {
+        Some(row) if row.len() == number => row.iter().copied().map(Some).collect(),
+        _ => vec![None; number],
+    };
+    numa.nodes.iter().map(|node| (node.id, row(node))).collect()
+}
+
+/// A distance in a picture.
+pub fn distance(known: Option<u32>) -> String {
+    known.map_or_else(|| "-".to_owned(), |distance| distance.to_string())
 }

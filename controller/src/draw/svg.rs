@@ -3,6 +3,7 @@
 use super::block::{Block, Flow, Size, escape};
 use super::devices::{Branch, EmptySlot, Root};
 use super::machine::{CacheBox, Core, Machine, NodeBox, Package};
+use super::missing;
 use super::vms::{self, Home, VmBox};
 use super::words;
 
@@ -53,6 +54,8 @@ struct View<'a> {
     vms: &'a [VmBox],
     /// Letters in a core's box: with one width for all, packages line up.
     cell: usize,
+    /// Whether the kernel knows nodes.
+    nodes: bool,
 }
 
 impl<'a> View<'a> {
@@ -61,7 +64,8 @@ impl<'a> View<'a> {
         let nodes = machine.packages.iter().flat_map(|package| &package.nodes).chain(&machine.loose_nodes);
         let cores = nodes.flat_map(|node| &node.caches).flat_map(|cache| &cache.cores);
         let lines = cores.flat_map(|core| core_lines(core, vms));
-        Self { vms, cell: lines.map(|line| line.chars().count()).max().unwrap_or_default() }
+        let cell = lines.map(|line| line.chars().count()).max().unwrap_or_default();
+        Self { vms, cell, nodes: machine.has_nodes() }
     }
 }
 
@@ -69,7 +73,6 @@ fn machine_block(heading: &str, machine: &Machine) -> Block {
     let vms = machine.vms();
     let view = View::of(machine);
     let mut row: Vec<Block> = machine.packages.iter().map(|one| package(one, &view)).collect();
-    row.extend(machine.loose_nodes.iter().map(|one| node(one, &view)));
     for socket in &machine.empty_sockets {
         let dead = machine.loose_slots.iter().filter(|slot| slot.dead);
         let slots = dead.map(|slot| Block::leaf("slot", format!("dead: {}", slot.name))).collect();
@@ -77,10 +80,15 @@ fn machine_block(heading: &str, machine: &Machine) -> Block {
     }
     let summary = words::fill(&machine.summary, " · ", 2 * LINE);
     let mut children = vec![Block::new("summary", summary, row, Flow::Across(WIDTH))];
+    // In a row of their own: beside packages they would be drawn as high as those, and be empty.
+    let loose: Vec<Block> = machine.loose_nodes.iter().map(|one| node(one, &view)).collect();
+    if !loose.is_empty() {
+        children.push(Block::new("summary", Vec::new(), loose, Flow::Across(WIDTH)));
+    }
     if !machine.loose_roots.is_empty() {
         let roots = machine.loose_roots.iter().map(root).collect();
-        let title = vec!["PCI whose node is not known".to_owned()];
-        children.push(Block::new("missing", title, roots, Flow::Across(WIDTH)));
+        let (class, title) = if view.nodes { ("missing", "PCI whose node is not known") } else { ("note", "PCI") };
+        children.push(Block::new(class, vec![title.to_owned()], roots, Flow::Across(WIDTH)));
     }
     let slots: Vec<&EmptySlot> = machine.loose_slots.iter().filter(|slot| !slot.dead).collect();
     if !slots.is_empty() {
@@ -96,8 +104,12 @@ fn machine_block(heading: &str, machine: &Machine) -> Block {
     }
     let warnings = vms::warnings(vms);
     if !warnings.is_empty() {
-        let lines = std::iter::once("to be looked at".to_owned()).chain(warnings).collect();
+        let told = warnings.iter().flat_map(|warning| words::pieces(warning, 2 * LINE));
+        let lines = std::iter::once("to be looked at".to_owned()).chain(told).collect();
         children.push(Block::new("warning", lines, Vec::new(), Flow::Down));
+    }
+    if let Some(sentence) = missing::sentence(&machine.missing) {
+        children.push(Block::new("missing", words::pieces(&sentence, 2 * LINE), Vec::new(), Flow::Down));
     }
     let drawn = Block::new("machine", vec![format!("{heading} · {}", machine.title)], children, Flow::Down);
     let mut foot = vec![legend(&drawn, machine)];
@@ -118,7 +130,7 @@ fn legend(drawn: &Block, machine: &Machine) -> Block {
         ("card", "PCI device"),
         ("degraded", "link runs below what both its ends can do"),
         ("slot", "empty slot"),
-        ("missing", "empty socket, no memory, or place unknown"),
+        ("missing", "empty socket, no memory, place unknown, or not read"),
         ("clash", "CPU with more than one vCPU"),
     ];
     let mut keys: Vec<Block> = KEYS
@@ -127,11 +139,15 @@ fn legend(drawn: &Block, machine: &Machine) -> Block {
         .map(|(class, meaning)| Block::leaf(class, (*meaning).to_owned()))
         .collect();
     if drawn.shows("vm") {
-        let meaning = "VM: A2+3 is its vCPUs 2 and 3 on the threads of a core, A~ one that may run there";
+        let meaning = "VM: A2+3 is its vCPUs 2 and 3 on the threads of a core, A12× twelve, A~ one that may run there";
         keys.push(Block::leaf("vm", meaning.to_owned()).filled(Some("#ffffff")));
     }
+    if machine.strides() {
+        keys.push(Block::leaf("note", "0-6:2 in a list of CPUs is 0, 2, 4 and 6".to_owned()));
+    }
     if !machine.offline.is_empty() {
-        keys.push(Block::leaf("offline", format!("offline CPUs: {}", words::ranges(&machine.offline))));
+        let lines = words::pieces(&format!("offline CPUs: {}", words::cpus(&machine.offline)), LINE);
+        keys.push(Block::new("offline", lines, Vec::new(), Flow::Down));
     }
     Block::new("note", vec!["legend".to_owned()], keys, Flow::Across(760))
 }
@@ -141,7 +157,7 @@ fn distances(machine: &Machine) -> Block {
     let head: String = machine.distances.iter().map(|(id, _)| format!("{id:>4}")).collect();
     lines.push(format!("    {head}"));
     for (id, row) in &machine.distances {
-        let row: String = row.iter().map(|distance| format!("{distance:>4}")).collect();
+        let row: String = row.iter().map(|one| format!("{:>4}", super::machine::distance(*one))).collect();
         lines.push(format!("{id:>4}{row}"));
     }
     Block::new("note", lines, Vec::new(), Flow::Down)
@@ -167,6 +183,7 @@ fn empty(slots: &[&EmptySlot]) -> Block {
 fn node(node: &NodeBox, view: &View<'_>) -> Block {
     let mut title = match (node.id, node.shares.as_slice()) {
         (Some(id), _) => format!("Node {id}"),
+        (None, []) if !view.nodes => "no nodes known".to_owned(),
         (None, []) => "in no node".to_owned(),
         (None, shared) => format!("in node {}, with other packages", words::ranges(shared)),
     };
@@ -179,7 +196,7 @@ fn node(node: &NodeBox, view: &View<'_>) -> Block {
         (None, _) => {}
     }
     title.push_str(&node.elsewhere());
-    let mut lines = vec![title];
+    let mut lines = words::pieces(&title, 2 * LINE);
     for pool in &node.pools {
         let free = pool.free.map(|free| format!(" ({free} free)")).unwrap_or_default();
         lines.push(format!("huge pages: {} × {}{free}", pool.total, words::size(pool.size_kib)));
@@ -192,7 +209,7 @@ fn node(node: &NodeBox, view: &View<'_>) -> Block {
 }
 
 fn cache(cache: &CacheBox, view: &View<'_>) -> Block {
-    let count = words::count(cache.cores.len(), "core");
+    let count = cache.count();
     let name = cache.name.as_ref().map_or(count.clone(), |name| format!("{name} · {count}"));
     let mut texts: Vec<Vec<String>> = cache.cores.iter().map(|core| core_lines(core, view.vms)).collect();
     // Cores of one size stand in columns.
@@ -230,7 +247,7 @@ fn core_block(core: &Core, lines: Vec<String>, vms: &[VmBox]) -> Block {
 fn at(vms: &[VmBox], home: Home) -> impl Iterator<Item = Block> {
     let here = vms.iter().enumerate().filter(move |(_, vm)| vm.home() == home);
     here.map(|(index, vm)| {
-        let mut lines = vec![format!("VM {} {}", vm.tag, words::cut(&vm.name, LINE))];
+        let mut lines = vec![format!("VM {} {}", vm.tag, vm.short())];
         lines.extend(words::fill(&vm.words(), " · ", LINE));
         Block::new("vm", lines, Vec::new(), Flow::Down).filled(fill(index))
     })

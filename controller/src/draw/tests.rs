@@ -181,6 +181,74 @@ fn vms_are_drawn_where_they_run() {
     assert!(text("kvm1", &Machine::new(&facts)).contains("no VM runs"));
 }
 
+/// A machine of two packages with 56 cores of two threads each, CPUs alternating between them as Dell numbers them.
+fn alternating() -> Map {
+    let mut facts = facts();
+    let cpus: Vec<u32> = (0..224).collect();
+    let row = |cpu: &u32| json!({"cpu": cpu, "package": cpu % 2, "die": 0, "core": (cpu % 112) / 2, "node": cpu % 2, "l3": cpu % 2});
+    let of = |package: u32| cpus.iter().filter(|cpu| **cpu % 2 == package).collect::<Vec<_>>();
+    facts["cpu"]["topology"] = cpus.iter().map(row).collect();
+    facts["cpu"]["online"] = json!(cpus);
+    facts["cpu"]["caches"] = (0..2)
+        .map(|package| json!({"level": 3, "type": "Unified", "size_kib": 107_520, "cpus": of(package)}))
+        .collect();
+    for package in 0..2 {
+        facts["numa"]["nodes"][package as usize]["cpus"] = json!(of(package));
+    }
+    facts
+}
+
+#[test]
+fn no_line_is_too_long() {
+    let mut facts = alternating();
+    let even = (0..112).map(|core| (2 * core).to_string()).collect::<Vec<_>>().join(",");
+    let odd = (0..224).step_by(7).map(|cpu| (cpu + cpu / 5).to_string()).collect::<Vec<_>>().join(",");
+    let long = "tenant_virt-launcher-".to_owned() + &"x".repeat(100) + "-1";
+    let crowd = vec!["5"; 60];
+    let vms = [vm("even", &[&even], json!(null)), vm("odd", &[&odd], json!(null)), vm(&long, &crowd, json!(null))];
+    facts.insert("vms".to_owned(), json!(vms));
+    facts["cpu"]["offline"] = (0..100).map(|cpu| 300 + cpu * cpu).collect();
+    facts["slots"][0]["designation"] = json!("Riser".repeat(40));
+    let machine = Machine::new(&facts);
+    let drawn = text("kvm1", &machine);
+    assert!(drawn.lines().all(|line| line.chars().count() <= 100), "{drawn}");
+    for part in [
+        "1 vCPU floats over CPUs 0-222:2",
+        "0-6:2 in a list of CPUs is 0, 2, 4 and 6",
+        // The end of a list is there, too, and that of a name.
+        ",10101\n",
+        "xxxx-1 · 60 vCPUs pinned",
+        "60×",
+    ] {
+        assert!(drawn.contains(part), "{part:?} is missing in\n{drawn}");
+    }
+    // A crowd on one CPU does not part the others from each other.
+    assert!(drawn.lines().any(|line| line.contains("  0+112   2+114   4+116   6+118   8+120")), "{drawn}");
+    let picture = svg("kvm1", &machine);
+    let longest = picture.lines().filter(|line| line.starts_with("<text")).map(|line| line.chars().count()).max();
+    assert!(longest < Some(200), "{longest:?}");
+}
+
+#[test]
+fn distances_of_many_nodes_stand_in_bands() {
+    let mut facts = facts();
+    let node = |id: u32| {
+        let row: Vec<u32> = (0..34).map(|other| if other == id { 10 } else { 40 + other }).collect();
+        json!({"id": id, "cpus": [], "memory_kib": 1, "free_kib": 1, "distances": if id == 1 { json!(null) } else { json!(row) },
+            "hugepages": null, "kind": "mem-only", "numastat": null, "access": null})
+    };
+    facts["numa"]["nodes"] = (0..34).map(node).collect();
+    let drawn = text("x", &Machine::new(&facts));
+    let rows: Vec<&str> = drawn.lines().skip_while(|line| !line.starts_with("distances")).skip(1).collect();
+    assert!(rows.iter().all(|row| row.chars().count() <= 100), "{drawn}");
+    assert_eq!(rows.len(), 2 * 35, "{drawn}");
+    assert_eq!(rows[0].split_whitespace().count(), 23);
+    assert_eq!(rows[35].split_whitespace().collect::<Vec<_>>(), (23..34).map(|id| id.to_string()).collect::<Vec<_>>());
+    assert!(rows[1].starts_with("     0  10  41") && rows[34].ends_with("  62"), "{drawn}");
+    // A node whose row could not be read has its column all the same.
+    assert!(rows[2].starts_with("     1   -   -") && rows[36].ends_with("  73"), "{drawn}");
+}
+
 #[test]
 fn machines_with_other_vms_do_not_fold() {
     let mut machines = Vec::new();
@@ -212,6 +280,130 @@ fn a_node_in_several_packages_has_its_cpus() {
     assert!(drawn.contains("Node 0 · 8 GiB (1 GiB free) · CPUs 0-7 of several packages"), "{drawn}");
     assert!(drawn.contains("Node 1 · 8 GiB (1 GiB free) · no CPUs"), "{drawn}");
     assert!(svg("x", &machine).contains("in node 0, with other packages"));
+}
+
+#[test]
+fn cpus_whose_packages_are_not_known() {
+    let mut facts = facts();
+    facts["cpu"]["topology"] = json!([]);
+    facts["cpu"]["caches"] = json!([]);
+    let machine = Machine::new(&facts);
+    let drawn = text("x", &machine);
+    assert!(drawn.contains("Node 0 · 8 GiB (1 GiB free) · packages not known"), "{drawn}");
+    assert!(drawn.contains("4 CPUs · CPUs 0 1 4 5\n") && !drawn.contains("several packages"), "{drawn}");
+    assert!(svg("x", &machine).contains("packages not known"));
+    // A kernel without nodes, too.
+    facts["numa"]["nodes"] = json!([]);
+    let drawn = text("x", &Machine::new(&facts));
+    assert!(drawn.contains("CPUs in no node · packages not known\n"), "{drawn}");
+    assert!(drawn.contains("8 CPUs · CPUs 0 1 2 3* 4 5 6 7*\n"), "{drawn}");
+}
+
+#[test]
+fn a_node_that_overlaps_another() {
+    let mut facts = facts();
+    let mut third = facts["numa"]["nodes"][1].clone();
+    third["id"] = json!(2);
+    third["cpus"] = json!([2, 6]);
+    facts["numa"]["nodes"].as_array_mut().unwrap().push(third);
+    let drawn = text("x", &Machine::new(&facts));
+    assert!(drawn.contains("Node 2 · 8 GiB (1 GiB free) · CPUs 2,6, drawn in node 1"), "{drawn}");
+}
+
+#[test]
+fn what_could_not_be_read_is_told() {
+    let mut facts = facts();
+    facts["pci"] = json!(null);
+    facts.insert("vms".to_owned(), json!(null));
+    facts.insert("firmware".to_owned(), json!({"processors": null}));
+    let row = |key: &str, path: &str, reason: &str| json!({"key": key, "path": path, "reason": reason});
+    let table = "/sys/firmware/dmi/tables/DMI";
+    let errors = [
+        row("pci", "/sys/bus/pci/devices", "no such file"),
+        row("firmware.processors", table, "permission denied"),
+        row("firmware.memory_devices", table, "permission denied"),
+        row("cpu.microcode", "/proc/cpuinfo", "no such line"),
+    ];
+    facts.insert("errors".to_owned(), json!(errors));
+    let machine = Machine::new(&facts);
+    let drawn = text("x", &machine);
+    let told = "could not read: pci (/sys/bus/pci/devices: no such file), firmware.processors, firmware.memory_devices \
+        (/sys/firmware/dmi/tables/DMI: permission denied), vms";
+    assert!(drawn.split_whitespace().collect::<Vec<_>>().join(" ").contains(told), "{drawn}");
+    assert!(svg("x", &machine).contains("could not read: pci"));
+    // A machine without a table has nothing that could not be read, and what nobody asked for is not missing.
+    facts["pci"] = json!({"roots": [], "devices": []});
+    facts.remove("vms");
+    facts["errors"] = json!([row("firmware.processors", table, "no such file")]);
+    assert!(!text("x", &Machine::new(&facts)).contains("could not read"));
+}
+
+#[test]
+fn cores_stand_by_their_third_level() {
+    let mut facts = facts();
+    let all: Vec<u32> = (0..8).collect();
+    let fourth = json!({"level": 4, "type": "Unified", "size_kib": 131_072, "cpus": all});
+    facts["cpu"]["caches"].as_array_mut().unwrap().push(fourth);
+    let drawn = text("x", &Machine::new(&facts));
+    assert!(drawn.contains("L3 32 MiB below L4 128 MiB · 2 cores · CPUs 0+4 1+5"), "{drawn}");
+    // One cache of a package with two nodes.
+    for thread in facts["cpu"]["topology"].as_array_mut().unwrap() {
+        thread["package"] = json!(0);
+        thread["core"] = json!(thread["cpu"].as_u64().unwrap() % 4);
+    }
+    facts["cpu"]["caches"] = json!([{"level": 3, "type": "Unified", "size_kib": 28160, "cpus": all}]);
+    let machine = Machine::new(&facts);
+    let drawn = text("x", &machine);
+    assert!(drawn.contains("L3 27.5 MiB shared with node 1 · 2 cores · CPUs 0+4 1+5"), "{drawn}");
+    assert!(drawn.contains("L3 27.5 MiB shared with node 0 · 2 cores · CPUs 2+6 3+7*"), "{drawn}");
+    assert!(svg("x", &machine).contains("shared with node 1"));
+}
+
+#[test]
+fn memory_behind_pci_and_switches_of_graphics_cards() {
+    let drawn = |class: &str, vendor: &str, path: serde_json::Value| {
+        let mut facts = facts();
+        let card = &mut facts["pci"]["devices"][1];
+        card["class"] = json!(class);
+        card["vendor"] = json!(vendor);
+        card["path"] = path;
+        text("x", &Machine::new(&facts))
+    };
+    let below = || json!(["0000:16:02.0"]);
+    assert!(drawn("0x050210", "0x1344", below()).contains("0000:17:00.0 CXL memory · mlx5_core"));
+    assert!(drawn("0x068000", "0x10de", below()).contains("0000:17:00.0 NVSwitch · mlx5_core"));
+    assert!(drawn("0x068000", "0x1022", below()).contains("0000:17:00.0 bridge"));
+    assert!(drawn("0x058000", "0x1022", below()).contains("0000:17:00.0 memory"));
+    // The chipset's own.
+    assert!(!drawn("0x058000", "0x8086", json!([])).contains("17:00.0"));
+    assert!(!drawn("0x068000", "0x8086", json!([])).contains("17:00.0"));
+}
+
+#[test]
+fn a_disk_with_several_ways_is_told_at_each() {
+    let mut facts = facts();
+    facts["pci"]["devices"][1]["class"] = json!("0x010802");
+    let way = |address: &str| json!({"name": "nvme0", "state": "live", "address": address, "numa_node": 0});
+    let disk = |name: &str, pci: serde_json::Value, ways: Vec<serde_json::Value>| json!({"name": name, "pci": pci, "paths": ways, "parts_of": []});
+    let head = disk("nvme0n1", json!(null), vec![way("0000:17:00.0"), way("0000:97:00.0")]);
+    let hidden = disk("nvme0c0n1", json!("0000:17:00.0"), Vec::new());
+    facts.insert("block".to_owned(), json!({"devices": [head, hidden]}));
+    let drawn = text("x", &Machine::new(&facts));
+    assert!(drawn.contains("0000:17:00.0 NVMe · nvme0n1 · mlx5_core"), "{drawn}");
+}
+
+#[test]
+fn a_kernel_without_nodes_is_no_alarm() {
+    let mut facts = facts();
+    facts["numa"] = json!({"supported": false, "balancing": null, "nodes": []});
+    for thread in facts["cpu"]["topology"].as_array_mut().unwrap() {
+        thread["node"] = json!(null);
+    }
+    let machine = Machine::new(&facts);
+    let drawn = text("x", &machine);
+    assert!(drawn.contains("─ PCI\n") && !drawn.contains("not known\n"), "{drawn}");
+    let picture = svg("x", &machine);
+    assert!(!picture.contains("in no node") && !picture.contains("<rect class=\"missing\""), "{picture}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::devices::{Branch, EmptySlot, Root};
 use super::machine::{CacheBox, Core, Machine, NodeBox, Package, Pool};
+use super::missing;
 use super::tree::{Line, write};
 use super::vms::{self, Home, VmBox};
 use super::words;
@@ -27,18 +28,28 @@ pub fn text(heading: &str, machine: &Machine) -> String {
     }
     write(&lines(machine), WIDTH, &mut out);
     for note in notes(machine) {
-        out.push_str(&words::cut(&note, WIDTH));
+        hang(&note, &mut out);
+    }
+    for row in matrix(machine) {
+        out.push_str(&row);
         out.push('\n');
     }
+    if let Some(sentence) = missing::sentence(&machine.missing) {
+        hang(&sentence, &mut out);
+    }
     for warning in vms::warnings(machine.vms()) {
-        let words: Vec<String> = format!("!! {warning}").split(' ').map(str::to_owned).collect();
-        for (index, line) in words::fill(&words, " ", WIDTH - 3).into_iter().enumerate() {
-            out.push_str(if index == 0 { "" } else { "   " });
-            out.push_str(&line);
-            out.push('\n');
-        }
+        hang(&format!("!! {warning}"), &mut out);
     }
     out
+}
+
+/// A sentence; what does not fit goes on below, set in.
+fn hang(text: &str, out: &mut String) {
+    for (index, line) in words::pieces(text, WIDTH - 3).into_iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { "   " });
+        out.push_str(&line);
+        out.push('\n');
+    }
 }
 
 fn lines(machine: &Machine) -> Vec<Line> {
@@ -53,7 +64,8 @@ fn lines(machine: &Machine) -> Vec<Line> {
     }
     if !machine.loose_roots.is_empty() {
         let below = machine.loose_roots.iter().map(root).collect();
-        lines.push(Line { text: "PCI whose node is not known".to_owned(), below, ..Line::default() });
+        let title = if machine.has_nodes() { "PCI whose node is not known" } else { "PCI" };
+        lines.push(Line { text: title.to_owned(), below, ..Line::default() });
     }
     let slots: Vec<&EmptySlot> = machine.loose_slots.iter().filter(|slot| !slot.dead).collect();
     if !slots.is_empty() {
@@ -67,7 +79,7 @@ fn lines(machine: &Machine) -> Vec<Line> {
 }
 
 fn vm(vm: &VmBox) -> Line {
-    Line::new(format!("VM {} {} · {}", vm.tag, vm.name, vm.words().join(" · ")))
+    Line::new(format!("VM {} {} · {}", vm.tag, vm.short(), vm.words().join(" · ")))
 }
 
 fn package(package: &Package, vms: &[VmBox]) -> Line {
@@ -94,8 +106,7 @@ fn empty(slots: &[&EmptySlot]) -> Line {
 }
 
 fn node(node: &NodeBox, vms: &[VmBox]) -> Line {
-    let number = node.id.map(|id| format!(" {id}")).unwrap_or_default();
-    let mut text = format!("Node{number}");
+    let mut text = node.id.map_or_else(|| "CPUs in no node".to_owned(), |id| format!("Node {id}"));
     match (node.memory_kib, node.free_kib) {
         (Some(0), _) => text.push_str(" · NO MEMORY"),
         (Some(total), free) => {
@@ -131,7 +142,7 @@ fn pool(pool: &Pool) -> String {
 /// on them, stand in columns.
 fn cache(cache: &CacheBox, vms: &[VmBox]) -> Line {
     let name = cache.name.as_ref().map(|name| format!("{name} · ")).unwrap_or_default();
-    let title = format!("{name}{}", words::count(cache.cores.len(), "core"));
+    let title = format!("{name}{}", cache.count());
     let cpus: Vec<u32> = cache.cores.iter().flat_map(|core| core.cpus.iter().copied()).collect();
     let here: Vec<&VmBox> = vms.iter().filter(|vm| vm.touches(&cpus)).collect();
     let cores: Vec<String> = cache.cores.iter().map(core).collect();
@@ -220,23 +231,41 @@ fn branch(branch: &Branch) -> Line {
 fn notes(machine: &Machine) -> Vec<String> {
     let mut notes = Vec::new();
     if !machine.offline.is_empty() {
-        notes.push(format!("offline CPUs: {}", words::ranges(&machine.offline)));
+        notes.push(format!("offline CPUs: {}", words::cpus(&machine.offline)));
     }
     let cores = machine.packages.iter().flat_map(|package| &package.nodes).flat_map(|node| &node.caches);
     if cores.flat_map(|cache| &cache.cores).any(|core| core.isolated) {
         notes.push("* isolated from other work".to_owned());
     }
     if machine.vms().iter().any(|vm| vm.vcpus.iter().any(|vcpu| vcpu.place.is_narrow())) {
-        notes.push("below CPUs: numbers of the vCPUs pinned there, ~ some vCPU may run there, · none".to_owned());
+        notes.push(
+            "below CPUs: numbers of the vCPUs pinned there (12× is twelve), ~ some may run there, · none".to_owned(),
+        );
     }
-    if !machine.distances.is_empty() {
-        notes.push("distances between nodes:".to_owned());
-        let head: Vec<String> = machine.distances.iter().map(|(id, _)| format!("{id:>4}")).collect();
-        notes.push(format!("      {}", head.join("")));
-        for (id, row) in &machine.distances {
-            let row: Vec<String> = row.iter().map(|distance| format!("{distance:>4}")).collect();
-            notes.push(format!("  {id:>4}{}", row.join("")));
-        }
+    if machine.strides() {
+        notes.push("0-6:2 in a list of CPUs is 0, 2, 4 and 6".to_owned());
     }
     notes
+}
+
+/// The distances between nodes, in as many bands as the width asks for.
+fn matrix(machine: &Machine) -> Vec<String> {
+    const FIRST: usize = 6;
+    if machine.distances.is_empty() {
+        return Vec::new();
+    }
+    let ids: Vec<u32> = machine.distances.iter().map(|(id, _)| *id).collect();
+    let cell = if ids.iter().any(|id| *id > 999) { 5 } else { 4 };
+    let each = (WIDTH - FIRST) / cell;
+    let mut rows = vec!["distances between nodes:".to_owned()];
+    for (band, head) in ids.chunks(each).enumerate() {
+        let head: String = head.iter().map(|id| format!("{id:>cell$}")).collect();
+        rows.push(format!("{:FIRST$}{head}", ""));
+        for (id, row) in &machine.distances {
+            let cells = row.iter().skip(band * each).take(each).map(|one| super::machine::distance(*one));
+            let cells: String = cells.map(|text| format!("{text:>cell$}")).collect();
+            rows.push(format!("{id:>FIRST$}{cells}"));
+        }
+    }
+    rows
 }

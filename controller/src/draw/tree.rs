@@ -1,11 +1,13 @@
 //! Lines of a tree: each line knows what hangs below it, and is indented when it is written.
 
+use super::words;
+
 /// A line with what hangs below it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line {
     /// The text.
     pub text: String,
-    /// Lines below the text that are arranged in columns and never broken.
+    /// Lines below the text that are arranged in columns and never broken: who makes them knows the room.
     pub columns: Vec<String>,
     /// What hangs below.
     pub below: Vec<Line>,
@@ -65,22 +67,7 @@ fn parts(text: &str) -> Vec<String> {
 
 /// The text in pieces of at most `width` characters, parted at spaces; runs of spaces within a piece stay.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let mut piece = String::new();
-    for word in parts(text) {
-        let needed = piece.chars().count() + usize::from(!piece.is_empty()) + word.chars().count();
-        if needed > width && !piece.trim().is_empty() {
-            pieces.push(piece.trim_end().to_owned());
-            piece = word;
-        } else {
-            if !piece.is_empty() || word.is_empty() {
-                piece.push(' ');
-            }
-            piece.push_str(&word);
-        }
-    }
-    pieces.push(piece.trim_end().to_owned());
-    pieces
+    words::flow(parts(text), width)
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use super::words;
 use luthier_protocol::facts::{Cpu, Thread, Vm, VmNode, VmThread};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Longest name of a VM; those that KubeVirt makes have up to 127 letters.
+const NAME: usize = 40;
+
 /// A VM, arranged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VmBox {
@@ -107,6 +110,13 @@ fn place(allowed: Option<&str>, online: &BTreeSet<u32>) -> Place {
     }
 }
 
+/// Numbers of virtual CPUs, or how many where that would be too wide for a cell: all cells of a drawing are as wide as the widest.
+fn few(ids: &[String]) -> String {
+    const WIDE: usize = 7;
+    let all = ids.join(",");
+    if all.chars().count() > WIDE { format!("{}×", ids.len()) } else { all }
+}
+
 impl Place {
     /// Whether the thread may run on this CPU.
     pub fn holds(&self, cpu: u32) -> bool {
@@ -150,36 +160,43 @@ impl VmBox {
         self.vcpus.iter().any(|vcpu| vcpu.place.is_narrow() && cpus.iter().any(|cpu| vcpu.place.holds(*cpu)))
     }
 
-    /// What it has on a core: numbers of the virtual CPUs pinned to each of its threads (`2+3`), `~` where some may run among
-    /// other places, `·` for none.
+    /// What it has on a core: numbers of the virtual CPUs pinned to each of its threads (`2+3`), how many where those are too long
+    /// (`12×`), `~` where some may run among other places, `·` for none.
     pub fn mark(&self, cpus: &[u32]) -> String {
         let mark = |cpu: &u32| {
             let pinned = self.vcpus.iter().filter(|vcpu| vcpu.place == Place::One(*cpu));
             let ids: Vec<String> = pinned.map(|vcpu| vcpu.id.to_string()).collect();
             let roams = self.vcpus.iter().any(|vcpu| vcpu.place.is_narrow() && vcpu.place.holds(*cpu));
             match (ids.is_empty(), roams) {
-                (false, _) => ids.join(","),
+                (false, _) => few(&ids),
                 (true, true) => "~".to_owned(),
                 (true, false) => "·".to_owned(),
             }
         };
         let marks: Vec<String> = cpus.iter().map(mark).collect();
         match marks.first() {
-            Some(first) if marks.iter().all(|mark| mark == first) && first.parse::<u32>().is_err() => first.clone(),
+            Some(first) if ["~", "·"].contains(&first.as_str()) && marks.iter().all(|mark| mark == first) => {
+                first.clone()
+            }
             _ => marks.join("+"),
         }
+    }
+
+    /// Its name where there is little room.
+    pub fn short(&self) -> String {
+        words::short(&self.name, NAME)
     }
 
     /// Where it runs and where its memory lies, in a few words each.
     pub fn words(&self) -> Vec<String> {
         let mut parts = vec![self.placement()];
         parts.extend(self.memory_words());
-        let narrow = self.emulator.as_ref().map(|cpus| format!("emulator on CPUs {}", words::ranges(cpus)));
+        let narrow = self.emulator.as_ref().map(|cpus| format!("emulator on CPUs {}", words::cpus(cpus)));
         parts.extend(narrow);
         for thread in &self.iothreads {
             match &thread.place {
                 Place::One(cpu) => parts.push(format!("I/O thread {} on CPU {cpu}", thread.id)),
-                Place::Some(cpus) => parts.push(format!("I/O thread {} on CPUs {}", thread.id, words::ranges(cpus))),
+                Place::Some(cpus) => parts.push(format!("I/O thread {} on CPUs {}", thread.id, words::cpus(cpus))),
                 Place::Anywhere | Place::Unknown => {}
             }
         }
@@ -203,7 +220,7 @@ impl VmBox {
         for (place, number) in roaming {
             let (verb, number) = (if number == 1 { "floats" } else { "float" }, words::count(number, "vCPU"));
             parts.push(match place {
-                Place::Some(cpus) => format!("{number} {verb} over CPUs {}", words::ranges(cpus)),
+                Place::Some(cpus) => format!("{number} {verb} over CPUs {}", words::cpus(cpus)),
                 Place::Unknown => format!("{number} somewhere"),
                 Place::One(_) | Place::Anywhere => format!("{number} {verb} over all CPUs"),
             });
@@ -242,15 +259,15 @@ pub fn warnings(vms: &[VmBox]) -> Vec<String> {
         if narrow && vm.nodes.len() > 1 {
             let pinned = vm.vcpus.iter().all(|vcpu| matches!(vcpu.place, Place::One(_)));
             let how = if pinned { "are pinned across" } else { "are kept to CPUs of several" };
-            found.push(format!("{}: its vCPUs {how} nodes: {}", vm.name, list(&vm.nodes)));
+            found.push(format!("{}: its vCPUs {how} nodes: {}", vm.short(), list(&vm.nodes)));
         }
         let elsewhere = !vm.nodes.is_empty() && !vm.memory_nodes.iter().any(|node| vm.nodes.contains(node));
         if elsewhere && !vm.memory_nodes.is_empty() {
             let (runs, memory) = (list(&vm.nodes), list(&vm.memory_nodes));
-            found.push(format!("{}: it runs on node {runs} and may have memory from node {memory} only", vm.name));
+            found.push(format!("{}: it runs on node {runs} and may have memory from node {memory} only", vm.short()));
         }
         if vm.swapped_kib > 0 {
-            found.push(format!("{}: {} of it are swapped out", vm.name, words::size(vm.swapped_kib)));
+            found.push(format!("{}: {} of it are swapped out", vm.short(), words::size(vm.swapped_kib)));
         }
     }
     found.extend(shared(vms));
@@ -259,21 +276,22 @@ pub fn warnings(vms: &[VmBox]) -> Vec<String> {
 
 /// CPUs to which more than one virtual CPU is pinned, by the VMs that share them.
 fn shared(vms: &[VmBox]) -> Vec<String> {
-    let mut owners: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
-    for vm in vms {
+    let mut owners: BTreeMap<u32, Vec<(usize, String)>> = BTreeMap::new();
+    for (index, vm) in vms.iter().enumerate() {
         for vcpu in &vm.vcpus {
             if let Place::One(cpu) = vcpu.place {
-                owners.entry(cpu).or_default().push(&vm.name);
+                owners.entry(cpu).or_default().push((index, vm.short()));
             }
         }
     }
-    let mut together: BTreeMap<Vec<&str>, Vec<u32>> = BTreeMap::new();
+    let mut together: BTreeMap<Vec<(usize, String)>, Vec<u32>> = BTreeMap::new();
     for (cpu, mut names) in owners.into_iter().filter(|(_, names)| names.len() > 1) {
         names.dedup();
         together.entry(names).or_default().push(cpu);
     }
-    let sentence = |(names, cpus): (Vec<&str>, Vec<u32>)| {
-        let which = format!("CPU{} {}", if cpus.len() == 1 { "" } else { "s" }, words::ranges(&cpus));
+    let sentence = |(names, cpus): (Vec<(usize, String)>, Vec<u32>)| {
+        let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+        let which = format!("CPU{} {}", if cpus.len() == 1 { "" } else { "s" }, words::cpus(&cpus));
         match names.as_slice() {
             [one] => format!("{one}: more than one of its vCPUs is pinned to {which}"),
             names => format!("{}: vCPUs of each are pinned to {which}", names.join(" and ")),
