@@ -49,6 +49,14 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
         scope.push(Arc::clone(&role.params));
         scope.push(Arc::new(role_variables(role)));
     }
+    for layer in &task.keywords.include_vars {
+        scope.push(Arc::clone(layer));
+    }
+    if task.task.import.is_some() {
+        for layer in &task.task.keywords.vars {
+            scope.push(Arc::clone(layer));
+        }
+    }
     scope.push(Arc::clone(&run.options.extra));
     magic(run, batch, host, &mut scope);
     scope

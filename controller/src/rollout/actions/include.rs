@@ -128,8 +128,14 @@ fn bring(
 /// What the included tasks inherit: the keywords around the include, its variables, its `apply:`.
 fn keywords(task: &PlannedTask, given: &Map, own: Option<Arc<ValueMap>>) -> Result<Keywords, String> {
     let mut outer = task.outer.as_deref().cloned().unwrap_or_default();
-    outer.vars.extend(task.task.keywords.vars.iter().cloned());
-    outer.vars.extend(own);
+    outer.include_vars.extend(task.task.keywords.vars.iter().cloned());
+    outer.include_vars.extend(own);
+    if let (Some(Import::Role), Some(role)) = (task.task.import, &task.task.role)
+        && !role.params.is_empty()
+    {
+        // Parameters of the role that includes another one win over what it gives to that.
+        outer.include_vars.push(Arc::clone(&role.params));
+    }
     // Whether the include runs was decided by its own tags; those of `apply` are for what it brings in.
     if let Some(Json::Object(_)) = given.get("apply")
         && let Some(written) = task.task.args.get("apply")
