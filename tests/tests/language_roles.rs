@@ -62,3 +62,125 @@ fn what_is_given_to_an_include_wins_over_facts() {
     assert_eq!(said(&outcome, "a")[0], "say: more one own");
 }
 
+/// Roles `a` and `b` that depend on `common`, and `x` with a second file of tasks.
+fn roles(play: &str) -> (TempDir, Outcome) {
+    let say = "- name: main\n  debug: {msg: '{{ k | default(0) }}'}\n";
+    local(
+        &[
+            ("play.yml", play),
+            ("roles/common/tasks/main.yml", say),
+            ("roles/a/tasks/main.yml", say),
+            ("roles/a/meta/main.yml", "dependencies: [common]\n"),
+            ("roles/b/tasks/main.yml", say),
+            ("roles/b/meta/main.yml", "dependencies: [common]\n"),
+            ("roles/x/tasks/main.yml", say),
+            ("roles/x/tasks/prep.yml", "- name: prep\n  debug: {msg: prep}\n"),
+        ],
+        &[],
+    )
+}
+
+#[test]
+fn a_part_of_a_role_is_not_the_role() {
+    for way in ["include_role", "import_role"] {
+        let play = format!(
+            "- hosts: a\n  gather_facts: false\n  pre_tasks:\n    - {way}: {{name: x, tasks_from: prep}}\n  roles: [x]\n"
+        );
+        assert_eq!(said(&roles(&play).1, "a"), ["x : prep: prep", "x : main: 0"]);
+    }
+}
+
+#[test]
+fn a_role_that_was_skipped_did_not_run() {
+    let play = |roles: &str| format!("- hosts: a\n  gather_facts: false\n  roles: [{roles}]\n");
+    let (_folder, outcome) = roles(&play("{role: a, when: false}, b"));
+    assert_eq!(said(&outcome, "a"), ["common : main", "a : main", "common : main: 0", "b : main: 0"]);
+    let (_folder, outcome) = roles(&play("{role: b, when: false}, b"));
+    assert_eq!(said(&outcome, "a"), ["common : main", "b : main", "common : main: 0", "b : main: 0"]);
+}
+
+#[test]
+fn a_role_used_in_another_way_runs_again() {
+    let play = "\
+- hosts: a
+  gather_facts: false
+  roles:
+    - a
+    - b
+    - b
+    - {role: b, tags: t}
+    - {role: b, when: true}
+    - {role: x, vars: {k: 1}}
+    - {role: x, vars: {k: 1}}
+    - {role: x, k: 2}
+    - {role: x, k: 2}
+  tasks:
+    - include_role: {name: x, allow_duplicates: false}
+    - include_role: {name: x, allow_duplicates: false}
+    - include_role: {name: x}
+";
+    let wanted = [
+        "common : main: 0",
+        "a : main: 0",
+        "b : main: 0",
+        "b : main: 0",
+        "b : main: 0",
+        "x : main: 1",
+        "x : main: 2",
+        "x : main: 0",
+        "x : main: 0",
+    ];
+    assert_eq!(said(&roles(play).1, "a"), wanted);
+}
+
+#[test]
+fn variables_of_an_entry_stay_with_it() {
+    let play = "\
+- hosts: a
+  gather_facts: false
+  roles: [{role: site, vars: {name: one, ssl: true}}, {role: site, vars: {name: two}}, other]
+  tasks:
+    - name: after
+      debug: {msg: '{{ name }} {{ ssl }} {{ exported }}'}
+";
+    let (_folder, outcome) = local(
+        &[
+            ("play.yml", play),
+            ("roles/site/defaults/main.yml", "ssl: false\n"),
+            ("roles/site/vars/main.yml", "exported: v\n"),
+            ("roles/site/tasks/main.yml", "- name: say\n  debug: {msg: '{{ name }} {{ ssl }}'}\n"),
+            ("roles/other/defaults/main.yml", "name: othername\n"),
+            ("roles/other/tasks/main.yml", "- name: say\n  debug: {msg: '{{ name }}'}\n"),
+        ],
+        &[],
+    );
+    outcome.exits(0);
+    let wanted =
+        ["site : say: one True", "site : say: two False", "other : say: othername", "after: othername False v"];
+    assert_eq!(said(&outcome, "a"), wanted);
+}
+
+#[test]
+fn roles_inside_a_role_see_its_variables_and_files() {
+    let say = "- name: say\n  debug: {msg: '{{ svc }} {{ entry }} {{ default }} {{ var }}'}\n";
+    let files = "- name: files\n  debug: {msg: \"{{ lookup('file', 'f.txt') }} {{ lookup('template', 't.j2') | trim }}\"}\n- copy: {src: f.txt, dest: '{{ playbook_dir }}/copied'}\n";
+    let (folder, outcome) = local(
+        &[
+            ("play.yml", "- hosts: a\n  gather_facts: false\n  roles: [{role: app, svc: 80, vars: {entry: given}}]\n"),
+            ("roles/app/meta/main.yml", "dependencies: [base]\n"),
+            ("roles/app/defaults/main.yml", "default: d\n"),
+            ("roles/app/vars/main.yml", "var: v\n"),
+            ("roles/app/files/f.txt", "file\n"),
+            ("roles/app/templates/t.j2", "template {{ svc }}\n"),
+            ("roles/app/tasks/main.yml", "- include_role: {name: inner}\n- import_role: {name: inner}\n"),
+            ("roles/base/tasks/main.yml", say),
+            ("roles/inner/tasks/main.yml", &format!("{say}{files}")),
+        ],
+        &[],
+    );
+    outcome.exits(0);
+    let inner = ["inner : say: 80 given d v", "inner : files: file template 80"];
+    assert_eq!(said(&outcome, "a"), [&["base : say: 80 given d v"][..], &inner, &inner].concat());
+    assert_eq!(std::fs::read_to_string(folder.path().join("copied")).expect("a file"), "file\n");
+}
+

@@ -1,7 +1,7 @@
 //! Plays, and the files they stand in.
 
 use super::keywords::{self, Keywords, SHARED, list, unknown_key, variables, written};
-use super::reader::{Reader, Reading, RoleUse};
+use super::reader::{Reader, Reading, RoleUse, joined};
 use super::role::Parts;
 use super::task::key_text;
 use super::types::{Block, Play, Role, Step, Strategy, Written};
@@ -269,9 +269,7 @@ pub(super) fn role_entry(
                 "role" | "name" => name = name.or_else(|| Some(written(value))),
                 "tasks_from" => parts.tasks = value.to_value().as_str().unwrap_or("main").to_owned(),
                 "vars" => match variables(value) {
-                    Ok(maps) => {
-                        maps.iter().for_each(|map| vars.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))))
-                    }
+                    Ok(maps) => vars = joined(&maps),
                     Err(error) => reading.errors.push(error),
                 },
                 _ => match keywords.take(&text, value) {
@@ -288,7 +286,8 @@ pub(super) fn role_entry(
     }
     match name {
         Some(name) if matches!(name.value, Value::Str(_)) => {
-            let wanted = RoleUse { name: &name, parts, params, vars, keywords, once: true, near, parent };
+            let wanted =
+                RoleUse { name: &name, parts, params, vars, keywords, once: true, included: false, near, parent };
             reader.role_block(&wanted, reading)
         }
         _ => {

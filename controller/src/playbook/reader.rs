@@ -222,9 +222,10 @@ impl Reader {
             name: &name,
             parts,
             params: ValueMap::new(),
-            vars: ValueMap::new(),
+            vars: joined(&task.keywords.vars),
             keywords: task.keywords,
-            once: false,
+            once: task.args.get("allow_duplicates").and_then(|flag| keywords::as_flag(&flag.value)) == Some(false),
+            included: true,
             near: file.parent().unwrap_or(Path::new(".")),
             parent: role,
         };
@@ -233,27 +234,25 @@ impl Reader {
 
     pub(super) fn role_block(&self, wanted: &RoleUse<'_>, reading: &mut Reading) -> Option<Block> {
         let name = wanted.name.value.as_str().unwrap_or_default().to_owned();
-        let parents = wanted.parent.map_or_else(Vec::new, |role| {
-            let mut names = vec![role.name.clone()];
-            names.extend(role.parents.iter().cloned());
-            names
+        let parents: Vec<&str> = wanted.parent.map_or_else(Vec::new, |role| {
+            std::iter::once(role).chain(role.parents()).map(|role| role.name.as_str()).collect()
         });
         if reading.too_deep {
             return None;
         }
         // A role may include other files of itself; one that depends on itself never comes to an end.
-        let again = wanted.once && parents.iter().filter(|parent| **parent == name).count() > 1;
+        let again = !wanted.included && parents.iter().filter(|parent| **parent == name).count() > 1;
         if again || parents.len() >= MAX_IMPORTS {
             reading.too_deep = true;
             let loops = parents.iter().position(|parent| *parent == name).map_or(parents.len(), |at| at + 1);
-            let mut chain: Vec<&str> = parents.iter().take(loops).rev().map(String::as_str).collect();
+            let mut chain: Vec<&str> = parents.iter().take(loops).rev().copied().collect();
             chain.push(&name);
             let error = Diagnostic::error(Some(wanted.name.origin.clone()), format!("role `{name}` depends on itself"));
             reading.errors.push(error.help(format!("the chain is {}", chain.join(" -> "))));
             return None;
         }
         let loaded = role::folder(self, &name, wanted.near, &wanted.name.origin)
-            .and_then(|path| role::load(&name, &path, wanted, parents));
+            .and_then(|path| role::load(&name, &path, wanted));
         let (role, dependencies) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -351,12 +350,19 @@ pub struct RoleUse<'a> {
     pub vars: ValueMap,
     /// Keywords given with it.
     pub keywords: Keywords,
-    /// It runs once in a play for the same parameters.
+    /// It runs once in a play where it is used in the same way.
     pub once: bool,
+    /// It is used through `include_role` or `import_role`.
+    pub included: bool,
     /// Folder of the file that names it.
     pub near: &'a Path,
     /// The role that names it.
     pub parent: Option<&'a Arc<Role>>,
+}
+
+/// Variables given at one place, as one mapping.
+pub fn joined(layers: &[Arc<ValueMap>]) -> ValueMap {
+    layers.iter().flat_map(|layer| layer.iter().map(|(key, value)| (key.clone(), value.clone()))).collect()
 }
 
 /// `notify:` of a block holds for the tasks in it that have none of their own.

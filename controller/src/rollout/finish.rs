@@ -50,6 +50,9 @@ impl HostRun {
     /// Take the result of a `run_once` task that another host carried out.
     pub fn adopt(&mut self, task: &Arc<PlannedTask>, shared: &Shared, scope: &Scope, place: &Place) -> Flow {
         let whole = whole(task, shared);
+        if !matches!(whole.status, EventStatus::Skipped | EventStatus::Unreachable) {
+            self.ran(task);
+        }
         self.register(task, &whole);
         let keywords = &task.keywords;
         let is_taken = match whole.status {
@@ -83,6 +86,9 @@ impl HostRun {
             self.take_facts(task, outcome, telling);
         }
         let whole = whole(task, outcomes);
+        if !matches!(whole.status, EventStatus::Skipped | EventStatus::Unreachable) {
+            self.ran(task);
+        }
         self.register(task, &whole);
         self.tell(task, &whole, telling, None);
         if whole.status == EventStatus::Changed {

@@ -9,6 +9,7 @@ use super::run::Run;
 use super::start::Started;
 use crate::event::Event;
 use crate::plan::{PlannedBlock, PlannedStep, PlannedTask};
+use crate::playbook::Role;
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
@@ -50,8 +51,10 @@ pub struct HostRun {
     pub notified: BTreeSet<usize>,
     /// Tasks sent ahead whose results are awaited, oldest first.
     pub ahead: VecDeque<Started>,
-    /// Roles that ran, by name and parameters.
-    pub roles_done: Vec<Arc<crate::playbook::Role>>,
+    /// Roles that came to their end.
+    pub roles_done: Vec<Arc<Role>>,
+    /// Roles one of whose tasks ran, and was not skipped.
+    pub roles_ran: Vec<Arc<Role>>,
     /// The failure a `rescue` may look at.
     pub failure: Option<(String, crate::yaml::Value)>,
     /// Inside how many blocks with a `rescue`: a failure there is not the host's end.
@@ -86,6 +89,7 @@ impl HostRun {
             notified: BTreeSet::new(),
             ahead: VecDeque::new(),
             roles_done: Vec::new(),
+            roles_ran: Vec::new(),
             failure: None,
             rescues: 0,
             recovering: 0,
@@ -174,9 +178,13 @@ impl HostRun {
     fn block<'a>(&'a mut self, block: &'a Arc<PlannedBlock>, base: &'a [u32]) -> Walk<'a> {
         Box::pin(async move {
             if let Some(role) = &block.role
-                && !self.enter_role(role)
+                && self.may_pass_over(role)
             {
-                return Flow::Next;
+                // Whether one of its tasks ran is known when their results are.
+                let flow = self.drain().await;
+                if flow != Flow::Next || self.roles_ran.iter().any(|ran| ran.is_same_use(role)) {
+                    return flow;
+                }
             }
             let guarded = !block.rescue.is_empty() || !block.always.is_empty();
             if guarded {
@@ -208,20 +216,30 @@ impl HostRun {
                 flow = flow.then_worse(after);
             }
             self.recovering -= 1;
-            if flow == Flow::EndRole && block.role.is_some() { Flow::Next } else { flow }
+            match &block.role {
+                Some(role) if matches!(flow, Flow::Next | Flow::EndRole) => {
+                    self.roles_done.push(Arc::clone(role));
+                    Flow::Next
+                }
+                _ => flow,
+            }
         })
     }
 
-    /// Whether a role has to run: one with the same parameters runs once in a play.
-    fn enter_role(&mut self, role: &Arc<crate::playbook::Role>) -> bool {
-        let same = |known: &Arc<crate::playbook::Role>| {
-            known.path == role.path && known.params == role.params && known.vars == role.vars
-        };
-        if !role.duplicates && role.once && self.roles_done.iter().any(same) {
-            return false;
+    /// Whether a role was used in the same way before and came to its end: then it need not run where a task of it ran.
+    fn may_pass_over(&self, role: &Role) -> bool {
+        role.once && !role.duplicates && self.roles_done.iter().any(|done| done.is_same_use(role))
+    }
+
+    /// A task of a role ran: the role counts as having run on this host.
+    pub fn ran(&mut self, task: &PlannedTask) {
+        if let Some(role) = &task.task.role
+            && !task.handler
+            && &*task.entry.spec.name != "meta"
+            && !self.roles_ran.iter().any(|ran| Arc::ptr_eq(ran, role))
+        {
+            self.roles_ran.push(Arc::clone(role));
         }
-        self.roles_done.push(Arc::clone(role));
-        true
     }
 
     /// `ansible_failed_task` and `ansible_failed_result` for the rescue.

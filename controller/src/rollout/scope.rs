@@ -20,7 +20,8 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
     for role in roles.iter() {
         scope.push(Arc::clone(&role.defaults));
     }
-    if let Some(role) = &task.task.role {
+    let lineage = task.task.role.as_ref().map(|role| role.lineage()).unwrap_or_default();
+    for role in &lineage {
         scope.push(Arc::clone(&role.defaults));
     }
     scope.push(inventory_variables(run, host));
@@ -37,16 +38,24 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
     for role in roles.iter() {
         scope.push(Arc::clone(&role.vars));
     }
-    if let Some(role) = &task.task.role {
-        scope.push(Arc::clone(&role.vars));
+    if let Some((own, parents)) = lineage.split_last() {
+        // Of a role around this one its own files win over what was given to it; of this one it is the other way round.
+        for role in parents {
+            scope.push(Arc::clone(&role.entry_vars));
+            scope.push(Arc::clone(&role.vars));
+        }
+        scope.push(Arc::clone(&own.vars));
+        scope.push(Arc::clone(&own.entry_vars));
     }
     for layer in inner {
         scope.push(Arc::clone(layer));
     }
     scope.push(known.included);
     scope.push(known.set);
-    if let Some(role) = &task.task.role {
+    for role in &lineage {
         scope.push(Arc::clone(&role.params));
+    }
+    if let Some(role) = &task.task.role {
         scope.push(Arc::new(role_variables(role)));
     }
     for layer in &task.keywords.include_vars {

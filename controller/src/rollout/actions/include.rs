@@ -1,7 +1,7 @@
 //! `include_tasks` and `include_role`: tasks that the run brings in when it comes to them.
 
 use crate::plan::{PlannedStep, PlannedTask};
-use crate::playbook::{Block, Import, Keywords, Parts, RoleUse, Step, Written};
+use crate::playbook::{Block, Import, Keywords, Parts, RoleUse, Step, Written, joined};
 use crate::rollout::host::{Flow, HostRun};
 use crate::rollout::outcome::Outcome;
 use crate::rollout::start::{Item, Progress, Started};
@@ -189,9 +189,10 @@ fn role(
             handlers: word("handlers_from"),
         },
         params: ValueMap::new(),
-        vars: ValueMap::new(),
+        vars: joined(&task.task.keywords.vars),
         keywords: Keywords::default(),
         once: given.get("allow_duplicates").and_then(Json::as_bool) == Some(false),
+        included: true,
         near: &near,
         parent: task.task.role.as_ref(),
     };
