@@ -62,6 +62,41 @@ fn what_is_given_to_an_include_wins_over_facts() {
     assert_eq!(said(&outcome, "a")[0], "say: more one own");
 }
 
+#[test]
+fn facts_of_a_task_that_runs_once_are_for_all() {
+    let play = "\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - set_fact: {fact: '{{ inventory_hostname }}'}
+      run_once: true
+    - include_vars: v.yml
+      run_once: true
+    - getent: {database: passwd, key: root}
+      run_once: true
+    - name: see
+      debug: {msg: '{{ fact }} {{ included }} {{ ansible_facts.getent_passwd.root is defined }}'}
+    - include_tasks: more.yml
+      run_once: true
+    - include_role: {name: r}
+      run_once: true
+    - name: end
+      debug: {msg: end}
+";
+    let (_folder, outcome) = local(
+        &[
+            ("play.yml", play),
+            ("v.yml", "included: yes it is\n"),
+            ("more.yml", "- name: body\n  debug: {msg: body}\n"),
+            ("roles/r/tasks/main.yml", "- name: body\n  debug: {msg: role}\n"),
+        ],
+        &[],
+    );
+    outcome.exits(0);
+    assert_eq!(said(&outcome, "a"), ["see: a yes it is True", "body: body", "r : body: role", "end: end"]);
+    assert_eq!(said(&outcome, "b"), ["see: a yes it is True", "end: end"]);
+}
+
 /// Roles `a` and `b` that depend on `common`, and `x` with a second file of tasks.
 fn roles(play: &str) -> (TempDir, Outcome) {
     let say = "- name: main\n  debug: {msg: '{{ k | default(0) }}'}\n";

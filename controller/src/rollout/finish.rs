@@ -49,12 +49,18 @@ impl HostRun {
 
     /// Take the result of a `run_once` task that another host carried out.
     pub fn adopt(&mut self, task: &Arc<PlannedTask>, shared: &Shared, scope: &Scope, place: &Place) -> Flow {
+        let keywords = &task.keywords;
+        // Facts that belong to another host have been given to it.
+        let elsewhere = keywords.delegate_to.is_some()
+            && flags::truth(self, &keywords.delegate_facts, scope, place).unwrap_or(false);
+        if !elsewhere {
+            shared.iter().for_each(|outcome| self.adopt_facts(task, outcome));
+        }
         let whole = whole(task, shared);
         if !matches!(whole.status, EventStatus::Skipped | EventStatus::Unreachable) {
             self.ran(task);
         }
         self.register(task, &whole);
-        let keywords = &task.keywords;
         let is_taken = match whole.status {
             EventStatus::Failed => flags::truth(self, &keywords.ignore_errors, scope, place).unwrap_or(false),
             EventStatus::Unreachable => flags::truth(self, &keywords.ignore_unreachable, scope, place).unwrap_or(false),
@@ -69,6 +75,25 @@ impl HostRun {
             self.batch.lose(&self.host);
         }
         Flow::Failed
+    }
+
+    /// The variables another host's outcome sets are this one's too.
+    fn adopt_facts(&self, task: &PlannedTask, outcome: &Outcome) {
+        let Some(facts) = outcome.result.get("ansible_facts") else { return };
+        if outcome.is_failure() {
+            return;
+        }
+        let Value::Map(facts) = Value::from_json(facts) else { return };
+        match &*task.entry.spec.name {
+            "include_vars" => self.memory.include(&facts),
+            "set_fact" => {
+                facts.iter().for_each(|(name, value)| self.memory.set(&name.to_string(), value.clone()));
+                if task.task.args.get("cacheable").and_then(|flag| flags::of(&flag.value)) == Some(true) {
+                    self.memory.add_facts(&facts);
+                }
+            }
+            _ => self.memory.add_facts(&facts),
+        }
     }
 
     async fn conclude_outcomes(

@@ -91,7 +91,7 @@ impl HostRun {
     }
 
     async fn module(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: Place) -> Flow {
-        if flags::truth(self, &task.keywords.run_once, &scope, &place).unwrap_or(false) {
+        if self.runs_once(task, &scope, &place) {
             return self.once(task, scope, &place).await;
         }
         if let Some(done) = self.earlier(task, &scope, &place, false) {
@@ -113,6 +113,11 @@ impl HostRun {
                 self.stand_after(flow, fatal).await
             }
         }
+    }
+
+    /// `run_once:`.
+    fn runs_once(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> bool {
+        flags::truth(self, &task.keywords.run_once, scope, place).unwrap_or(false)
     }
 
     /// `throttle:`; nothing or 0 is no limit.
@@ -209,6 +214,8 @@ impl HostRun {
             return Some(actions::meta::run(self, task, scope, place).await);
         }
         match task.task.import {
+            // What it brings in is for the one host only.
+            Some(_) if self.runs_once(task, scope, place) && !self.leads() => Some(Flow::Next),
             Some(Import::Tasks | Import::Role) => Some(actions::include::run(self, task, scope, place).await),
             None => None,
         }
