@@ -219,3 +219,30 @@ fn roles_inside_a_role_see_its_variables_and_files() {
     assert_eq!(std::fs::read_to_string(folder.path().join("copied")).expect("a file"), "file\n");
 }
 
+#[test]
+fn handlers_of_a_role_included_again_have_its_new_variables() {
+    let play = "\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - include_role: {name: svc}
+      vars: {name: nginx}
+    - include_role: {name: svc}
+      vars: {name: apache}
+    - include_role: {name: svc}
+      vars: {name: apache}
+";
+    let task = "- command: 'true'\n  notify: 'restart {{ name }}'\n- command: 'true'\n  notify: reload\n";
+    let handlers =
+        "- name: restart {{ name }}\n  debug: {msg: '{{ name }}'}\n- name: reload\n  debug: {msg: '{{ name }}'}\n";
+    let (_folder, outcome) = local(
+        &[("play.yml", play), ("roles/svc/tasks/main.yml", task), ("roles/svc/handlers/main.yml", handlers)],
+        &[],
+    );
+    outcome.exits(0);
+    for host in ["a", "b"] {
+        let wanted = ["svc : restart nginx: nginx", "svc : restart apache: apache", "svc : reload: apache"];
+        assert_eq!(said(&outcome, host), wanted);
+    }
+}
+

@@ -216,7 +216,12 @@ impl HostRun {
             };
             for topic in topics {
                 let run = Arc::clone(&self.run);
-                let names = |handler: &PlannedTask| handler_name(&run, handler, scope, place);
+                let (batch, host, memory) = (Arc::clone(&self.batch), self.host.clone(), Arc::clone(&self.memory));
+                let names = |handler: &PlannedTask| {
+                    // Its name is rendered with its own variables, not with those of whoever notifies it.
+                    let scope = || super::scope::task(&run, &batch, handler, &host, &memory);
+                    handler_name(&run, handler, scope, place)
+                };
                 if !self.notify(&topic, &names) {
                     let message = format!("{}: there is no handler `{topic}`", written.origin);
                     self.run.warn(Some(&self.host), message);
@@ -228,10 +233,10 @@ impl HostRun {
 }
 
 /// A handler's name, rendered where it is a template.
-fn handler_name(run: &super::run::Run, handler: &PlannedTask, scope: &Scope, place: &Place) -> String {
+fn handler_name(run: &super::run::Run, handler: &PlannedTask, scope: impl FnOnce() -> Scope, place: &Place) -> String {
     match &handler.task.name {
         Some(name) if name.value.has_template() => {
-            run.engine.render(&name.value, scope, place).map(|value| text(&value)).unwrap_or_default()
+            run.engine.render(&name.value, &scope(), place).map(|value| text(&value)).unwrap_or_default()
         }
         _ => handler.bare_name(),
     }

@@ -49,6 +49,8 @@ pub struct HostRun {
     pub position: Position,
     /// Handlers that were notified, by their number.
     pub notified: BTreeSet<usize>,
+    /// Handlers that includes of this host brought in, by their number; of two instances of one the later counts.
+    pub brought: Vec<usize>,
     /// Tasks sent ahead whose results are awaited, oldest first.
     pub ahead: VecDeque<Started>,
     /// Roles that came to their end.
@@ -87,6 +89,7 @@ impl HostRun {
             memory,
             position: Position::new(),
             notified: BTreeSet::new(),
+            brought: Vec::new(),
             ahead: VecDeque::new(),
             roles_done: Vec::new(),
             roles_ran: Vec::new(),
@@ -327,6 +330,14 @@ impl HostRun {
                 self.notified.remove(&number);
                 done.insert(number);
                 let handlers = self.batch.handlers();
+                let latest = self.latest(&handlers, number);
+                if latest != number {
+                    // It may have run already, and runs once.
+                    if !done.contains(&latest) {
+                        self.notified.insert(latest);
+                    }
+                    continue;
+                }
                 let Some(handler) = handlers.get(number).cloned() else { continue };
                 let flow = match self.arrive(extend(base, number as u32)).await {
                     Flow::Next => self.task(&handler).await,
@@ -341,15 +352,36 @@ impl HostRun {
         })
     }
 
+    /// An include of this host brought handlers in.
+    pub fn bring_handlers(&mut self, numbers: &[usize]) {
+        self.brought.retain(|number| !numbers.contains(number));
+        self.brought.extend(numbers);
+    }
+
+    /// Of a handler that several includes brought in under one name the last one is meant.
+    fn latest(&self, handlers: &[Arc<PlannedTask>], number: usize) -> usize {
+        let Some(handler) = handlers.get(number) else { return number };
+        if handler.task.name.as_ref().is_none_or(|name| name.value.has_template()) {
+            return number;
+        }
+        let is_instance =
+            |number: &&usize| handlers.get(**number).is_some_and(|other| other.task.origin == handler.task.origin);
+        self.brought.iter().rev().find(is_instance).copied().unwrap_or(number)
+    }
+
     /// Notify every handler of a name or topic. False when there is none.
     pub fn notify(&mut self, topic: &str, names: &dyn Fn(&PlannedTask) -> String) -> bool {
         let handlers = self.batch.handlers();
         let mut found = false;
         // Of several with one name the last defined counts; a topic reaches all who listen.
-        let by_name = handlers.iter().rposition(|handler| {
-            let name = names(handler);
-            handler.task.name.is_some() && (name == topic || handler.full_name(&name) == topic)
-        });
+        let is_named = |number: &usize| {
+            handlers.get(*number).is_some_and(|handler| {
+                let name = names(handler);
+                handler.task.name.is_some() && (name == topic || handler.full_name(&name) == topic)
+            })
+        };
+        let own = self.brought.iter().rev().copied().find(is_named);
+        let by_name = own.or_else(|| (0..handlers.len()).rev().find(is_named));
         if let Some(number) = by_name {
             self.notified.insert(number);
             found = true;

@@ -111,7 +111,7 @@ async fn tell(
 
 /// The steps of one include, and the file or role they come from.
 fn bring(
-    walker: &HostRun,
+    walker: &mut HostRun,
     task: &PlannedTask,
     scope: &Scope,
     place: &Place,
@@ -152,7 +152,7 @@ fn all(errors: &[Diagnostic]) -> String {
 }
 
 fn tasks(
-    walker: &HostRun,
+    walker: &mut HostRun,
     task: &PlannedTask,
     given: &Map,
     outer: &Keywords,
@@ -171,7 +171,7 @@ fn tasks(
 }
 
 fn role(
-    walker: &HostRun,
+    walker: &mut HostRun,
     task: &PlannedTask,
     given: &Map,
     outer: &Keywords,
@@ -205,12 +205,13 @@ fn role(
     Ok((steps, text(&name.value)))
 }
 
-fn add_handlers(walker: &HostRun, handlers: &[Step], outer: &Keywords) -> Result<(), String> {
+fn add_handlers(walker: &mut HostRun, handlers: &[Step], outer: &Keywords) -> Result<(), String> {
     let mut errors = Vec::new();
     let planned = walker.run.planner.handlers(handlers, outer, &mut errors);
     if !errors.is_empty() {
         return Err(all(&errors));
     }
-    walker.batch.add_handlers(planned);
+    let numbers = walker.batch.add_handlers(planned);
+    walker.bring_handlers(&numbers);
     Ok(())
 }
