@@ -246,3 +246,48 @@ fn handlers_of_a_role_included_again_have_its_new_variables() {
     }
 }
 
+#[test]
+fn names_of_imports_may_use_the_variables_of_the_play() {
+    let play = "\
+- hosts: a
+  gather_facts: false
+  roles: [{role: '{{ which }}role'}]
+  tasks:
+    - import_tasks: '{{ which }}.yml'
+    - import_tasks: '{{ from_file }}.yml'
+    - import_role: {name: arole, tasks_from: '{{ part }}'}
+    - block:
+        - import_tasks: '{{ of_block }}.yml'
+      vars: {of_block: b}
+    - include_tasks: outer.yml
+  vars: {which: a}
+  vars_files: [v.yml]
+";
+    let (_folder, outcome) = local(
+        &[
+            ("play.yml", play),
+            ("v.yml", "from_file: b\npart: prep\n"),
+            ("a.yml", "- name: in a\n  debug: {msg: a}\n"),
+            ("b.yml", "- name: in b\n  debug: {msg: b}\n"),
+            ("outer.yml", "- import_tasks: '{{ which }}.yml'\n- import_tasks: '{{ from_file }}.yml'\n"),
+            ("roles/arole/defaults/main.yml", "own: more\n"),
+            ("roles/arole/tasks/main.yml", "- name: main\n  debug: {msg: a}\n- import_tasks: '{{ own }}.yml'\n"),
+            ("roles/arole/tasks/more.yml", "- name: more\n  debug: {msg: a}\n"),
+            ("roles/arole/tasks/prep.yml", "- name: prep\n  debug: {msg: a}\n"),
+        ],
+        &[],
+    );
+    outcome.exits(0);
+    let wanted = [
+        "arole : main: a",
+        "arole : more: a",
+        "in a: a",
+        "in b: b",
+        "arole : prep: a",
+        "in b: b",
+        "in a: a",
+        "in b: b",
+    ];
+    assert_eq!(said(&outcome, "a"), wanted);
+}
+

@@ -147,6 +147,12 @@ fn keywords(task: &PlannedTask, given: &Map, own: Option<Arc<ValueMap>>) -> Resu
     Ok(outer)
 }
 
+/// The variables around an include that hold for all hosts' tasks: what the names of imports in it may use.
+fn around(walker: &HostRun, outer: &Keywords) -> Vec<Arc<ValueMap>> {
+    let of_play = walker.batch.file_variables(&walker.host);
+    outer.vars.iter().cloned().chain([of_play]).chain(outer.include_vars.iter().cloned()).collect()
+}
+
 fn all(errors: &[Diagnostic]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -164,7 +170,8 @@ fn tasks(
         .reader
         .find_tasks(name, &task.task.file, role)
         .ok_or_else(|| format!("{}: the file `{name}` was not found", task.task.module_origin))?;
-    let (steps, reading) = walker.run.reader.tasks_file(&path, role).map_err(|errors| all(&errors))?;
+    let (steps, reading) =
+        walker.run.reader.tasks_file(&path, role, around(walker, outer)).map_err(|errors| all(&errors))?;
     let steps = walker.run.planner.steps(&steps, outer).map_err(|errors| all(&errors))?;
     add_handlers(walker, &reading.handlers, outer)?;
     Ok((steps, path.display().to_string()))
@@ -196,7 +203,8 @@ fn role(
         near: &near,
         parent: task.task.role.as_ref(),
     };
-    let (block, reading): (Block, _) = walker.run.reader.role(&wanted).map_err(|errors| all(&errors))?;
+    let (block, reading): (Block, _) =
+        walker.run.reader.role(&wanted, around(walker, outer)).map_err(|errors| all(&errors))?;
     if given.get("public").and_then(Json::as_bool) == Some(true) {
         reading.roles.iter().for_each(|role| walker.batch.add_role(role));
     }
