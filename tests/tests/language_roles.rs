@@ -291,3 +291,76 @@ fn names_of_imports_may_use_the_variables_of_the_play() {
     assert_eq!(said(&outcome, "a"), wanted);
 }
 
+#[test]
+fn a_role_is_named_by_role_too() {
+    let play =
+        "- hosts: a\n  gather_facts: false\n  tasks:\n    - include_role: {role: x}\n    - import_role: {role: x}\n";
+    let (_folder, outcome) = roles(play);
+    outcome.exits(0);
+    assert_eq!(said(&outcome, "a"), ["x : main: 0", "x : main: 0"]);
+}
+
+#[test]
+fn play_hosts_are_those_of_the_batch() {
+    let play = "- hosts: all\n  gather_facts: false\n  serial: 1\n  tasks:\n    - name: say\n      debug: {msg: \"{{ play_hosts | join('+') }} {{ ansible_play_hosts | join('+') }}\"}\n";
+    let (_folder, outcome) = local(&[("play.yml", play)], &[]);
+    assert_eq!(said(&outcome, "a"), ["say: a a+b"]);
+    assert_eq!(said(&outcome, "b"), ["say: b a+b"]);
+}
+
+#[test]
+fn a_rescue_knows_the_task_that_failed() {
+    let play = "\
+- hosts: a
+  gather_facts: false
+  tasks:
+    - block:
+        - name: breaks
+          command: sh -c 'exit {{ wanted }}'
+          vars: {wanted: 3}
+          register: kept
+      rescue:
+        - name: say
+          debug: {msg: '{{ t.name }}|{{ t.action }}|{{ t.args._raw_params }}|{{ t.vars.wanted }}|{{ t.register }}'}
+          vars: {t: '{{ ansible_failed_task }}'}
+";
+    let (_folder, outcome) = local(&[("play.yml", play)], &[]);
+    assert_eq!(said(&outcome, "a"), ["say: breaks|command|sh -c 'exit 3'|3|kept"]);
+}
+
+#[test]
+fn facts_go_to_the_delegate_by_a_template_too() {
+    let play = "\
+- hosts: a
+  gather_facts: false
+  vars: {over: true}
+  tasks:
+    - getent: {database: passwd, key: root}
+      delegate_to: b
+      delegate_facts: '{{ over }}'
+    - name: say
+      debug: {msg: '{{ ansible_facts.getent_passwd is defined }} {{ hostvars.b.ansible_facts.getent_passwd is defined }}'}
+";
+    let (_folder, outcome) = local(&[("play.yml", play)], &[]);
+    assert_eq!(said(&outcome, "a"), ["say: False True"]);
+}
+
+#[test]
+fn a_loop_is_extended_by_words_and_templates_too() {
+    let play = "\
+- hosts: a
+  gather_facts: false
+  vars: {wanted: true}
+  tasks:
+    - set_fact: {told: \"{{ told | default('') }}{{ ansible_loop.index }}{{ ansible_loop.allitems is defined }} \"}
+      loop: [x, y]
+      loop_control: {extended: 'yes'}
+    - set_fact: {told: '{{ told }}{{ ansible_loop.index }}{{ ansible_loop.allitems is defined }} '}
+      loop: [x]
+      loop_control: {extended: '{{ wanted }}', extended_allitems: false}
+    - name: say
+      debug: {msg: '{{ told }}'}
+";
+    let (_folder, outcome) = local(&[("play.yml", play)], &[]);
+    assert_eq!(said(&outcome, "a"), ["say: 1True 2True 1False "]);
+}

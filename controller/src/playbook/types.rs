@@ -224,7 +224,9 @@ pub struct LoopControl {
     /// Seconds between items.
     pub pause: Option<Value>,
     /// Provide `ansible_loop`.
-    pub extended: bool,
+    pub extended: Option<Written>,
+    /// Whether `ansible_loop` holds all items.
+    pub extended_allitems: Option<Written>,
     /// Condition that ends the loop early.
     pub break_when: Option<Written>,
 }

@@ -1,5 +1,6 @@
 //! The second half of a task: await its items, judge them, tell them, register, notify.
 
+use super::failure::{self, Failure};
 use super::host::{Flow, HostRun, Shared};
 use super::outcome::{self, Outcome};
 use super::start::{Progress, Started};
@@ -108,7 +109,7 @@ impl HostRun {
             if telling.looped {
                 self.tell(task, outcome, telling, outcome.item.as_ref());
             }
-            self.take_facts(task, outcome, telling);
+            self.take_facts(task, outcome, telling, &scope, place);
         }
         let whole = whole(task, outcomes);
         if !matches!(whole.status, EventStatus::Skipped | EventStatus::Unreachable) {
@@ -127,16 +128,18 @@ impl HostRun {
                 Flow::Unreachable
             }
             EventStatus::Failed if !telling.ignore_errors => {
-                self.failed(&whole, telling);
+                let result = Value::from_json(&Json::Object(whole.registered(None)));
+                let bare = self.bare_name(task, &scope, place);
+                self.failure = Some(Failure { task: failure::task(self, task, &bare, &scope, place), result });
+                self.failed(telling);
                 Flow::Failed
             }
             _ => Flow::Next,
         }
     }
 
-    fn failed(&mut self, whole: &Outcome, telling: &Telling) {
+    fn failed(&mut self, telling: &Telling) {
         self.dragged = false;
-        self.failure = Some((telling.name.clone(), Value::from_json(&Json::Object(whole.registered(None)))));
         if self.rescues == 0 {
             self.batch.lose(&self.host);
         }
@@ -158,13 +161,13 @@ impl HostRun {
     }
 
     /// `ansible_facts` in a result become variables of the host (or of the one it was delegated to, where asked for).
-    fn take_facts(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling) {
+    fn take_facts(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling, scope: &Scope, place: &Place) {
         let Some(facts) = outcome.result.get("ansible_facts") else { return };
         if outcome.is_failure() || matches!(&*task.entry.spec.name, "set_fact" | "include_vars") {
             return;
         }
         if let Value::Map(facts) = Value::from_json(facts) {
-            let to_delegate = task.keywords.delegate_facts.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
+            let to_delegate = flags::truth(self, &task.keywords.delegate_facts, scope, place).unwrap_or(false);
             match &telling.delegate {
                 Some(delegate) if to_delegate => self.run.memory(delegate).add_facts(&facts),
                 _ => self.memory.add_facts(&facts),

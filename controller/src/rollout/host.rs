@@ -1,6 +1,7 @@
 //! One host's way through a play: it walks the tree of blocks and tasks, keeps step with the others, and holds what was
 //! sent ahead.
 
+use super::failure::Failure;
 use super::lockstep::Position;
 use super::memory::HostMemory;
 use super::outcome::Outcome;
@@ -58,7 +59,7 @@ pub struct HostRun {
     /// Roles one of whose tasks ran, and was not skipped.
     pub roles_ran: Vec<Arc<Role>>,
     /// The failure a `rescue` may look at.
-    pub failure: Option<(String, crate::yaml::Value)>,
+    pub failure: Option<Failure>,
     /// Inside how many blocks with a `rescue`: a failure there is not the host's end.
     pub rescues: usize,
     /// Inside how many `rescue` and `always` parts: those are finished though too many hosts failed.
@@ -247,12 +248,9 @@ impl HostRun {
 
     /// `ansible_failed_task` and `ansible_failed_result` for the rescue.
     fn publish_failure(&mut self) {
-        use crate::yaml::{Key, Value, ValueMap};
-        if let Some((name, result)) = self.failure.take() {
-            let mut task = ValueMap::new();
-            task.insert(Key::from("name"), Value::from(name));
-            self.memory.set("ansible_failed_task", Value::map(task));
-            self.memory.set("ansible_failed_result", result);
+        if let Some(failure) = self.failure.take() {
+            self.memory.set("ansible_failed_task", failure.task);
+            self.memory.set("ansible_failed_result", failure.result);
         }
     }
 

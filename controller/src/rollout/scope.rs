@@ -165,12 +165,12 @@ fn of_batch(batch: &Batch) -> ValueMap {
         map.insert(Key::from("ansible_playbook_dir"), folder);
     }
     map.insert(Key::from("ansible_play_hosts_all"), names(&batch.all_hosts));
-    let at_work = names(&alive);
-    map.insert(Key::from("ansible_play_hosts"), at_work.clone());
-    map.insert(Key::from("play_hosts"), at_work);
+    map.insert(Key::from("ansible_play_hosts"), names(&alive));
     let alive: HashSet<String> = alive.into_iter().collect();
     let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(*name)).cloned().collect();
-    map.insert(Key::from("ansible_play_batch"), names(&in_batch));
+    let in_batch = names(&in_batch);
+    map.insert(Key::from("ansible_play_batch"), in_batch.clone());
+    map.insert(Key::from("play_hosts"), in_batch);
     map.insert(Key::from("ansible_play_name"), Value::from(batch.name.as_str()));
     map.insert(
         Key::from("ansible_play_role_names"),

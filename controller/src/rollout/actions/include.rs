@@ -74,8 +74,11 @@ fn rounds(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) ->
             }));
         }
     };
+    let extent =
+        looping::extent(walker, &looped.control, scope, place).map_err(|message| Box::new(Outcome::failed(message)))?;
     let round = |(index, value): (usize, &Value)| {
-        let round = looping::Round { control: &looped.control, index, total: items.len(), items: &items, value };
+        let round =
+            looping::Round { control: &looped.control, index, total: items.len(), items: &items, value, extent };
         (Some(value.clone()), Some(Arc::new(looping::variables(&round))))
     };
     Ok(items.iter().enumerate().map(round).collect())
