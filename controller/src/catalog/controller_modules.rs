@@ -267,7 +267,7 @@ fn statements() -> impl Iterator<Item = ModuleSpec> {
     };
     let role = || {
         vec![
-            required(param("name", ParamKind::Str, "The role.")),
+            alias(required(param("name", ParamKind::Str, "The role.")), "role"),
             default(param("tasks_from", ParamKind::Str, "File of its `tasks/`."), "main"),
             default(param("vars_from", ParamKind::Str, "File of its `vars/`."), "main"),
             default(param("defaults_from", ParamKind::Str, "File of its `defaults/`."), "main"),

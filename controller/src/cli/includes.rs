@@ -6,12 +6,15 @@
 
 use crate::plan::{PlannedPlay, PlannedStep, PlannedTask, Planner};
 use crate::playbook::{Import, Reader};
-use crate::yaml::{Diagnostic, Value};
+use crate::yaml::{Diagnostic, Value, ValueMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Push what is missing, wrong, or included in itself.
 pub fn check(reader: &Reader, planner: &Planner, play: &PlannedPlay, errors: &mut Vec<Diagnostic>) {
-    let mut walk = Walk { reader, planner, stack: Vec::new(), seen: Vec::new(), errors };
+    let play_vars = &play.play.keywords.vars;
+    let vars = reader.vars_files(&play.play.vars_files, &play.play.file, play_vars);
+    let mut walk = Walk { reader, planner, vars, stack: Vec::new(), seen: Vec::new(), errors };
     for section in &play.sections {
         walk.steps(&section.steps);
     }
@@ -20,6 +23,8 @@ pub fn check(reader: &Reader, planner: &Planner, play: &PlannedPlay, errors: &mu
 struct Walk<'a> {
     reader: &'a Reader,
     planner: &'a Planner,
+    /// Of the play's `vars_files`.
+    vars: Vec<Arc<ValueMap>>,
     stack: Vec<PathBuf>,
     seen: Vec<PathBuf>,
     errors: &'a mut Vec<Diagnostic>,
@@ -68,11 +73,12 @@ impl Walk<'_> {
             return;
         }
         self.seen.push(path.clone());
-        let read = match self.reader.tasks_file(&path, task.role.as_ref()) {
-            // What is included inherits from around the include, not from it.
-            Ok((steps, _)) => self.planner.steps(&steps, &planned.outer.as_deref().cloned().unwrap_or_default()),
-            Err(errors) => Err(errors),
-        };
+        let read =
+            match self.reader.tasks_file(&path, task.role.as_ref(), [keywords.vars.as_slice(), &self.vars].concat()) {
+                // What is included inherits from around the include, not from it.
+                Ok((steps, _)) => self.planner.steps(&steps, &planned.outer.as_deref().cloned().unwrap_or_default()),
+                Err(errors) => Err(errors),
+            };
         match read {
             Ok(steps) => {
                 let before = self.stack.len();

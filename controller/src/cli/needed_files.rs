@@ -74,7 +74,8 @@ fn find(name: &str, part: &str, planned: &PlannedTask, base: &Path) -> Option<Pa
         (Some(rest), Some(home)) => Path::new(&home).join(rest),
         _ => PathBuf::from(name),
     };
-    let mut folders: Vec<&Path> = planned.task.role.iter().map(|role| role.path.as_path()).collect();
+    let roles = planned.task.role.iter().flat_map(|role| std::iter::once(role).chain(role.parents()));
+    let mut folders: Vec<&Path> = roles.map(|role| role.path.as_path()).collect();
     folders.extend(planned.task.file.parent());
     folders.push(base);
     let candidates = folders.iter().flat_map(|folder| [folder.join(part).join(&given), folder.join(&given)]);

@@ -13,6 +13,8 @@ pub struct Keywords {
     pub tags: Vec<Written>,
     /// Variables, outermost first.
     pub vars: Vec<Arc<ValueMap>>,
+    /// Variables given to includes around it and those of their loops, outermost first: they win over facts that are set.
+    pub include_vars: Vec<Arc<ValueMap>>,
     /// Environment mappings, outermost first.
     pub environment: Vec<Written>,
     /// Defaults for modules' parameters, outermost first.
@@ -150,6 +152,7 @@ impl Keywords {
             when: join(&outer.when, &self.when),
             tags: join(&outer.tags, &self.tags),
             vars: [outer.vars.as_slice(), self.vars.as_slice()].concat(),
+            include_vars: [outer.include_vars.as_slice(), self.include_vars.as_slice()].concat(),
             environment: join(&outer.environment, &self.environment),
             module_defaults: join(&outer.module_defaults, &self.module_defaults),
             r#become: pick(&self.r#become, &outer.r#become),

@@ -13,7 +13,7 @@ mod task;
 mod types;
 
 pub use keywords::{Keywords, as_flag};
-pub use reader::{Reader, Reading, RenderName, RoleUse, Settings};
+pub use reader::{Reader, Reading, RenderName, RoleUse, Settings, joined};
 pub use role::{Parts, magic as role_variables};
 pub use task::ad_hoc;
 /// What may be written where: the keys of a play, a task, a block, and those that all three have.

@@ -1,7 +1,7 @@
 //! Plays, and the files they stand in.
 
 use super::keywords::{self, Keywords, SHARED, list, unknown_key, variables, written};
-use super::reader::{Reader, Reading, RoleUse};
+use super::reader::{Reader, Reading, RoleUse, joined, named};
 use super::role::Parts;
 use super::task::key_text;
 use super::types::{Block, Play, Role, Step, Strategy, Written};
@@ -126,6 +126,8 @@ fn play(reader: &Reader, node: &Node, path: &Path, errors: &mut Vec<Diagnostic>)
     let mut reading = Reading::default();
     let mut draft = empty(node, path);
     let mut hosts = None;
+    reading.vars = named(pairs, "vars").and_then(|vars| variables(vars).ok()).unwrap_or_default();
+    reading.vars_files = named(pairs, "vars_files").map(|files| (list(files), path.to_path_buf()));
     for (key, value) in pairs {
         let outcome = key_text(key).and_then(|name| {
             if name == "hosts" {
@@ -269,9 +271,7 @@ pub(super) fn role_entry(
                 "role" | "name" => name = name.or_else(|| Some(written(value))),
                 "tasks_from" => parts.tasks = value.to_value().as_str().unwrap_or("main").to_owned(),
                 "vars" => match variables(value) {
-                    Ok(maps) => {
-                        maps.iter().for_each(|map| vars.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))))
-                    }
+                    Ok(maps) => vars = joined(&maps),
                     Err(error) => reading.errors.push(error),
                 },
                 _ => match keywords.take(&text, value) {
@@ -287,12 +287,16 @@ pub(super) fn role_entry(
         name = Some(keywords::written(node));
     }
     match name {
-        Some(name) if matches!(name.value, Value::Str(_)) => {
-            let wanted = RoleUse { name: &name, parts, params, vars, keywords, once: true, near, parent };
+        Some(name) => {
+            let own = [Arc::new(vars.clone()), Arc::new(params.clone())];
+            let text = reader.import_name(&name, &own, parent, reading)?;
+            let name = Written { value: Value::from(text), origin: name.origin };
+            let wanted =
+                RoleUse { name: &name, parts, params, vars, keywords, once: true, included: false, near, parent };
             reader.role_block(&wanted, reading)
         }
-        _ => {
-            reading.errors.push(Diagnostic::error(Some(node.origin.clone()), "a role needs a name without templates"));
+        None => {
+            reading.errors.push(Diagnostic::error(Some(node.origin.clone()), "a role needs a name"));
             None
         }
     }

@@ -44,6 +44,10 @@ pub struct Reading {
     pub roles: Vec<Arc<Role>>,
     /// Handlers of those roles.
     pub handlers: Vec<Step>,
+    /// Variables that hold around what is read, outermost first: what the names of imports may use.
+    pub vars: Vec<Arc<ValueMap>>,
+    /// `vars_files:` of the play, and the file they stand in. They are read when a name wants a variable.
+    pub vars_files: Option<(Vec<Written>, PathBuf)>,
     stack: Vec<PathBuf>,
     /// Roles stand in each other without end: what else they bring is not looked at.
     too_deep: bool,
@@ -72,16 +76,21 @@ impl Reader {
         Playbook { file: file.to_path_buf(), plays }
     }
 
-    /// Read a file of tasks.
-    pub fn tasks_file(&self, file: &Path, role: Option<&Arc<Role>>) -> Result<(Vec<Step>, Reading), Vec<Diagnostic>> {
-        let mut reading = Reading::default();
+    /// Read a file of tasks. `vars` hold around it, outermost first.
+    pub fn tasks_file(
+        &self,
+        file: &Path,
+        role: Option<&Arc<Role>>,
+        vars: Vec<Arc<ValueMap>>,
+    ) -> Result<(Vec<Step>, Reading), Vec<Diagnostic>> {
+        let mut reading = Reading { vars, ..Reading::default() };
         let steps = self.task_file(file, role, None, &mut reading);
         if reading.errors.is_empty() { Ok((steps, reading)) } else { Err(reading.errors) }
     }
 
-    /// Read a role as a block of its dependencies and tasks.
-    pub fn role(&self, wanted: &RoleUse<'_>) -> Result<(Block, Reading), Vec<Diagnostic>> {
-        let mut reading = Reading::default();
+    /// Read a role as a block of its dependencies and tasks. `vars` hold around it, outermost first.
+    pub fn role(&self, wanted: &RoleUse<'_>, vars: Vec<Arc<ValueMap>>) -> Result<(Block, Reading), Vec<Diagnostic>> {
+        let mut reading = Reading { vars, ..Reading::default() };
         let block = self.role_block(wanted, &mut reading);
         match block {
             Some(block) if reading.errors.is_empty() => Ok((block, reading)),
@@ -156,6 +165,9 @@ impl Reader {
         let mut block = empty_block(node.origin.clone());
         let NodeData::Map(pairs) = &node.data else { return block };
         let mut notify = Vec::new();
+        let around = reading.vars.len();
+        // They hold for what stands before them, too; what is wrong with them is told below.
+        reading.vars.extend(named(pairs, "vars").and_then(|vars| keywords::variables(vars).ok()).into_iter().flatten());
         for (key, value) in pairs {
             let name = match task::key_text(key) {
                 Ok(name) => name,
@@ -179,6 +191,7 @@ impl Reader {
                 },
             }
         }
+        reading.vars.truncate(around);
         if !notify.is_empty() {
             [&mut block.body, &mut block.rescue, &mut block.always]
                 .into_iter()
@@ -192,13 +205,16 @@ impl Reader {
             reading.errors.push(Diagnostic::error(Some(task.module_origin), "import_tasks needs a file"));
             return None;
         };
-        let text = self.import_name(name, &task.keywords.vars, reading)?;
+        let text = self.import_name(name, &task.keywords.vars, role, reading)?;
         let Some(path) = self.find_tasks(&text, file, role) else {
             let message = format!("the file `{text}` was not found");
             reading.errors.push(Diagnostic::error(Some(name.origin.clone()), message));
             return None;
         };
+        let around = reading.vars.len();
+        reading.vars.extend(task.keywords.vars.iter().cloned());
         let body = self.task_file(&path, role, Some(&name.origin), reading);
+        reading.vars.truncate(around);
         Some(Step::Block(Arc::new(Block { name: None, keywords: task.keywords, body, ..empty_block(task.origin) })))
     }
 
@@ -208,52 +224,58 @@ impl Reader {
             return None;
         };
         let name = Written {
-            value: Value::from(self.import_name(name, &task.keywords.vars, reading)?),
+            value: Value::from(self.import_name(name, &task.keywords.vars, role, reading)?),
             origin: name.origin.clone(),
         };
-        let part = |key: &str| task.args.get(key).and_then(|value| value.value.as_str()).unwrap_or("main").to_owned();
+        let mut part = |key: &str| match task.args.get(key) {
+            Some(written) => self.import_name(written, &task.keywords.vars, role, reading),
+            None => Some("main".to_owned()),
+        };
         let parts = Parts {
-            tasks: part("tasks_from"),
-            vars: part("vars_from"),
-            defaults: part("defaults_from"),
-            handlers: part("handlers_from"),
+            tasks: part("tasks_from")?,
+            vars: part("vars_from")?,
+            defaults: part("defaults_from")?,
+            handlers: part("handlers_from")?,
         };
         let wanted = RoleUse {
             name: &name,
             parts,
             params: ValueMap::new(),
-            vars: ValueMap::new(),
+            vars: joined(&task.keywords.vars),
             keywords: task.keywords,
-            once: false,
+            once: task.args.get("allow_duplicates").and_then(|flag| keywords::as_flag(&flag.value)) == Some(false),
+            included: true,
             near: file.parent().unwrap_or(Path::new(".")),
             parent: role,
         };
-        self.role_block(&wanted, reading).map(|block| Step::Block(Arc::new(block)))
+        let around = reading.vars.len();
+        reading.vars.extend(wanted.keywords.vars.iter().cloned());
+        let block = self.role_block(&wanted, reading);
+        reading.vars.truncate(around);
+        block.map(|block| Step::Block(Arc::new(block)))
     }
 
     pub(super) fn role_block(&self, wanted: &RoleUse<'_>, reading: &mut Reading) -> Option<Block> {
         let name = wanted.name.value.as_str().unwrap_or_default().to_owned();
-        let parents = wanted.parent.map_or_else(Vec::new, |role| {
-            let mut names = vec![role.name.clone()];
-            names.extend(role.parents.iter().cloned());
-            names
+        let parents: Vec<&str> = wanted.parent.map_or_else(Vec::new, |role| {
+            std::iter::once(role).chain(role.parents()).map(|role| role.name.as_str()).collect()
         });
         if reading.too_deep {
             return None;
         }
         // A role may include other files of itself; one that depends on itself never comes to an end.
-        let again = wanted.once && parents.iter().filter(|parent| **parent == name).count() > 1;
+        let again = !wanted.included && parents.iter().filter(|parent| **parent == name).count() > 1;
         if again || parents.len() >= MAX_IMPORTS {
             reading.too_deep = true;
             let loops = parents.iter().position(|parent| *parent == name).map_or(parents.len(), |at| at + 1);
-            let mut chain: Vec<&str> = parents.iter().take(loops).rev().map(String::as_str).collect();
+            let mut chain: Vec<&str> = parents.iter().take(loops).rev().copied().collect();
             chain.push(&name);
             let error = Diagnostic::error(Some(wanted.name.origin.clone()), format!("role `{name}` depends on itself"));
             reading.errors.push(error.help(format!("the chain is {}", chain.join(" -> "))));
             return None;
         }
         let loaded = role::folder(self, &name, wanted.near, &wanted.name.origin)
-            .and_then(|path| role::load(&name, &path, wanted, parents));
+            .and_then(|path| role::load(&name, &path, wanted));
         let (role, dependencies) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -298,14 +320,59 @@ impl Reader {
         steps
     }
 
-    fn import_name(&self, written: &Written, vars: &[Arc<ValueMap>], reading: &mut Reading) -> Option<String> {
-        match self.static_text(written, vars) {
+    /// The name of a role, a file or a part of a role: `own` are the variables beside it, `role` is the one it stands in.
+    pub(super) fn import_name(
+        &self,
+        written: &Written,
+        own: &[Arc<ValueMap>],
+        role: Option<&Arc<Role>>,
+        reading: &mut Reading,
+    ) -> Option<String> {
+        let mut vars = Vec::new();
+        if written.value.has_template() {
+            let lineage = role.map(|role| role.lineage()).unwrap_or_default();
+            vars.extend(lineage.iter().map(|role| Arc::clone(&role.defaults)));
+            vars.extend(reading.vars.iter().cloned());
+            let files = reading.vars_files.as_ref();
+            vars.extend(files.map(|(files, beside)| self.vars_files(files, beside, &reading.vars)).unwrap_or_default());
+            for role in lineage {
+                vars.extend([&role.vars, &role.entry_vars, &role.params].map(Arc::clone));
+            }
+            vars.extend(own.iter().cloned());
+        }
+        match self.static_text(written, &vars) {
             Ok(text) => Some(text),
             Err(error) => {
                 reading.errors.push(error);
                 None
             }
         }
+    }
+
+    /// What `vars_files:` of a play give without any host; `around` are its variables and `beside` is its file. Files that
+    /// are not there or cannot be read are told of when the play is carried out.
+    pub fn vars_files(&self, files: &[Written], beside: &Path, around: &[Arc<ValueMap>]) -> Vec<Arc<ValueMap>> {
+        let folder = beside.parent().unwrap_or(Path::new(""));
+        let mut known = around.to_vec();
+        let mut out = Vec::new();
+        for written in files {
+            let choices = match &written.value {
+                Value::List(items) => items.iter().cloned().collect(),
+                value => vec![value.clone()],
+            };
+            let read = choices.into_iter().find_map(|value| {
+                let name = self.static_text(&Written { value, origin: written.origin.clone() }, &known).ok()?;
+                let path =
+                    [folder.join("vars").join(&name), folder.join(&name)].into_iter().find(|path| path.is_file())?;
+                match yaml::parse_file(&path).ok()?.to_value() {
+                    Value::Map(map) => Some(map),
+                    _ => None,
+                }
+            });
+            known.extend(read.clone());
+            out.extend(read);
+        }
+        out
     }
 
     /// Text that must be known when the playbook is read.
@@ -351,12 +418,19 @@ pub struct RoleUse<'a> {
     pub vars: ValueMap,
     /// Keywords given with it.
     pub keywords: Keywords,
-    /// It runs once in a play for the same parameters.
+    /// It runs once in a play where it is used in the same way.
     pub once: bool,
+    /// It is used through `include_role` or `import_role`.
+    pub included: bool,
     /// Folder of the file that names it.
     pub near: &'a Path,
     /// The role that names it.
     pub parent: Option<&'a Arc<Role>>,
+}
+
+/// Variables given at one place, as one mapping.
+pub fn joined(layers: &[Arc<ValueMap>]) -> ValueMap {
+    layers.iter().flat_map(|layer| layer.iter().map(|(key, value)| (key.clone(), value.clone()))).collect()
 }
 
 /// `notify:` of a block holds for the tasks in it that have none of their own.
@@ -373,6 +447,11 @@ fn hand_down(steps: &mut [Step], notify: &[Written]) {
             }
         }
     }
+}
+
+/// The value of a key.
+pub(super) fn named<'a>(pairs: &'a [(Node, Node)], name: &str) -> Option<&'a Node> {
+    pairs.iter().find(|(key, _)| key.to_value().as_str() == Some(name)).map(|(_, value)| value)
 }
 
 /// Whether a mapping is a block and not a task.

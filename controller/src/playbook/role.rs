@@ -1,13 +1,13 @@
 //! Roles: where they are found and what their folder holds.
 
 use super::reader::{Reader, RoleUse};
-use super::types::Role;
+use super::types::{Role, Written};
 use crate::yaml::{self, Diagnostic, Key, Node, NodeData, Origin, Value, ValueMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Which file of each part of a role is used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
     /// File of `tasks/`.
     pub tasks: String,
@@ -109,26 +109,23 @@ pub(super) fn meta(path: &Path) -> Result<(Vec<Node>, bool), Diagnostic> {
 }
 
 /// A role from its folder, without its tasks.
-pub(super) fn load(
-    name: &str,
-    path: &Path,
-    wanted: &RoleUse<'_>,
-    parents: Vec<String>,
-) -> Result<(Role, Vec<Node>), Diagnostic> {
+pub(super) fn load(name: &str, path: &Path, wanted: &RoleUse<'_>) -> Result<(Role, Vec<Node>), Diagnostic> {
     let (dependencies, duplicates) = meta(path)?;
-    let mut vars = variables(path, "vars", &wanted.parts.vars)?;
-    if !wanted.vars.is_empty() {
-        Arc::make_mut(&mut vars).extend(wanted.vars.iter().map(|(key, value)| (key.clone(), value.clone())));
-    }
+    let values = |written: &[Written]| written.iter().map(|written| written.value.clone()).collect();
     let role = Role {
         name: name.to_owned(),
         path: path.to_path_buf(),
         defaults: variables(path, "defaults", &wanted.parts.defaults)?,
-        vars,
+        vars: variables(path, "vars", &wanted.parts.vars)?,
+        entry_vars: Arc::new(wanted.vars.clone()),
         params: Arc::new(wanted.params.clone()),
-        duplicates,
+        parts: wanted.parts.clone(),
+        when: values(&wanted.keywords.when),
+        tags: values(&wanted.keywords.tags),
+        included: wanted.included,
+        duplicates: duplicates && !wanted.included,
         once: wanted.once,
-        parents,
+        parent: wanted.parent.cloned(),
     };
     Ok((role, dependencies))
 }
@@ -139,7 +136,7 @@ pub fn magic(role: &Role) -> ValueMap {
     map.insert(Key::from("role_name"), Value::from(role.name.as_str()));
     map.insert(Key::from("ansible_role_name"), Value::from(role.name.as_str()));
     map.insert(Key::from("role_path"), Value::from(role.path.display().to_string()));
-    let parents = |names: &[String]| Value::list(names.iter().map(|name| Value::from(name.as_str())).collect());
-    map.insert(Key::from("ansible_parent_role_names"), parents(&role.parents));
+    let parents = role.parents().map(|role| Value::from(role.name.as_str())).collect();
+    map.insert(Key::from("ansible_parent_role_names"), Value::list(parents));
     map
 }

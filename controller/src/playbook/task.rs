@@ -241,8 +241,8 @@ fn loop_control(node: &Node) -> Result<LoopControl, Diagnostic> {
             "index_var" => control.index = Some(identifier(value)?),
             "label" => control.label = Some(value.to_value()),
             "pause" => control.pause = Some(value.to_value()),
-            "extended" => control.extended = value.to_value() == Value::Bool(true),
-            "extended_allitems" => {}
+            "extended" => control.extended = Some(written(value)),
+            "extended_allitems" => control.extended_allitems = Some(written(value)),
             "break_when" => control.break_when = Some(written(value)),
             other => return Err(unknown_key("loop_control", other, key, &[LOOP_CONTROL])),
         }

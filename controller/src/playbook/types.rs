@@ -1,6 +1,6 @@
 //! What a playbook consists of.
 
-use super::Keywords;
+use super::{Keywords, Parts};
 use crate::yaml::{Origin, Value, ValueMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -224,7 +224,9 @@ pub struct LoopControl {
     /// Seconds between items.
     pub pause: Option<Value>,
     /// Provide `ansible_loop`.
-    pub extended: bool,
+    pub extended: Option<Written>,
+    /// Whether `ansible_loop` holds all items.
+    pub extended_allitems: Option<Written>,
     /// Condition that ends the loop early.
     pub break_when: Option<Written>,
 }
@@ -240,12 +242,49 @@ pub struct Role {
     pub defaults: Arc<ValueMap>,
     /// `vars/main.yml`.
     pub vars: Arc<ValueMap>,
+    /// `vars:` given where it is used: they hold for its tasks and the roles it brings in, and nowhere else.
+    pub entry_vars: Arc<ValueMap>,
     /// Parameters given where it is used.
     pub params: Arc<ValueMap>,
+    /// Which files of it are used.
+    pub parts: Parts,
+    /// `when:` given where it is used.
+    pub when: Vec<Value>,
+    /// `tags:` given where it is used.
+    pub tags: Vec<Value>,
+    /// Used through `include_role` or `import_role`.
+    pub included: bool,
     /// `allow_duplicates`.
     pub duplicates: bool,
-    /// Used through `roles:` or a dependency: runs once in a play for the same parameters.
+    /// Runs once in a play where it is used in the same way.
     pub once: bool,
-    /// Roles it stands in, outermost first, for names that shadow.
-    pub parents: Vec<String>,
+    /// The role that depends on it or brings it in.
+    pub parent: Option<Arc<Role>>,
+}
+
+impl Role {
+    /// The roles it stands in, the nearest first.
+    pub fn parents(&self) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::successors(self.parent.as_ref(), |role| role.parent.as_ref())
+    }
+
+    /// The roles it stands in, the outermost first, and itself.
+    pub fn lineage(&self) -> Vec<&Self> {
+        let mut roles: Vec<&Self> = self.parents().map(Arc::as_ref).collect();
+        roles.reverse();
+        roles.push(self);
+        roles
+    }
+
+    /// Whether another use of a role is the same as this one, so that it need not run again.
+    pub fn is_same_use(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.path == other.path
+            && self.params == other.params
+            && self.entry_vars == other.entry_vars
+            && self.when == other.when
+            && self.tags == other.tags
+            && self.parts == other.parts
+            && self.included == other.included
+    }
 }

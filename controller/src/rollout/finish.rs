@@ -1,5 +1,6 @@
 //! The second half of a task: await its items, judge them, tell them, register, notify.
 
+use super::failure::{self, Failure};
 use super::host::{Flow, HostRun, Shared};
 use super::outcome::{self, Outcome};
 use super::start::{Progress, Started};
@@ -49,9 +50,18 @@ impl HostRun {
 
     /// Take the result of a `run_once` task that another host carried out.
     pub fn adopt(&mut self, task: &Arc<PlannedTask>, shared: &Shared, scope: &Scope, place: &Place) -> Flow {
-        let whole = whole(task, shared);
-        self.register(task, &whole);
         let keywords = &task.keywords;
+        // Facts that belong to another host have been given to it.
+        let elsewhere = keywords.delegate_to.is_some()
+            && flags::truth(self, &keywords.delegate_facts, scope, place).unwrap_or(false);
+        if !elsewhere {
+            shared.iter().for_each(|outcome| self.adopt_facts(task, outcome));
+        }
+        let whole = whole(task, shared);
+        if !matches!(whole.status, EventStatus::Skipped | EventStatus::Unreachable) {
+            self.ran(task);
+        }
+        self.register(task, &whole);
         let is_taken = match whole.status {
             EventStatus::Failed => flags::truth(self, &keywords.ignore_errors, scope, place).unwrap_or(false),
             EventStatus::Unreachable => flags::truth(self, &keywords.ignore_unreachable, scope, place).unwrap_or(false),
@@ -68,6 +78,25 @@ impl HostRun {
         Flow::Failed
     }
 
+    /// The variables another host's outcome sets are this one's too.
+    fn adopt_facts(&self, task: &PlannedTask, outcome: &Outcome) {
+        let Some(facts) = outcome.result.get("ansible_facts") else { return };
+        if outcome.is_failure() {
+            return;
+        }
+        let Value::Map(facts) = Value::from_json(facts) else { return };
+        match &*task.entry.spec.name {
+            "include_vars" => self.memory.include(&facts),
+            "set_fact" => {
+                facts.iter().for_each(|(name, value)| self.memory.set(&name.to_string(), value.clone()));
+                if task.task.args.get("cacheable").and_then(|flag| flags::of(&flag.value)) == Some(true) {
+                    self.memory.add_facts(&facts);
+                }
+            }
+            _ => self.memory.add_facts(&facts),
+        }
+    }
+
     async fn conclude_outcomes(
         &mut self,
         task: &Arc<PlannedTask>,
@@ -80,9 +109,12 @@ impl HostRun {
             if telling.looped {
                 self.tell(task, outcome, telling, outcome.item.as_ref());
             }
-            self.take_facts(task, outcome, telling);
+            self.take_facts(task, outcome, telling, &scope, place);
         }
         let whole = whole(task, outcomes);
+        if !matches!(whole.status, EventStatus::Skipped | EventStatus::Unreachable) {
+            self.ran(task);
+        }
         self.register(task, &whole);
         self.tell(task, &whole, telling, None);
         if whole.status == EventStatus::Changed {
@@ -96,16 +128,18 @@ impl HostRun {
                 Flow::Unreachable
             }
             EventStatus::Failed if !telling.ignore_errors => {
-                self.failed(&whole, telling);
+                let result = Value::from_json(&Json::Object(whole.registered(None)));
+                let bare = self.bare_name(task, &scope, place);
+                self.failure = Some(Failure { task: failure::task(self, task, &bare, &scope, place), result });
+                self.failed(telling);
                 Flow::Failed
             }
             _ => Flow::Next,
         }
     }
 
-    fn failed(&mut self, whole: &Outcome, telling: &Telling) {
+    fn failed(&mut self, telling: &Telling) {
         self.dragged = false;
-        self.failure = Some((telling.name.clone(), Value::from_json(&Json::Object(whole.registered(None)))));
         if self.rescues == 0 {
             self.batch.lose(&self.host);
         }
@@ -127,13 +161,13 @@ impl HostRun {
     }
 
     /// `ansible_facts` in a result become variables of the host (or of the one it was delegated to, where asked for).
-    fn take_facts(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling) {
+    fn take_facts(&self, task: &PlannedTask, outcome: &Outcome, telling: &Telling, scope: &Scope, place: &Place) {
         let Some(facts) = outcome.result.get("ansible_facts") else { return };
         if outcome.is_failure() || matches!(&*task.entry.spec.name, "set_fact" | "include_vars") {
             return;
         }
         if let Value::Map(facts) = Value::from_json(facts) {
-            let to_delegate = task.keywords.delegate_facts.as_ref().is_some_and(|flag| flag.value == Value::Bool(true));
+            let to_delegate = flags::truth(self, &task.keywords.delegate_facts, scope, place).unwrap_or(false);
             match &telling.delegate {
                 Some(delegate) if to_delegate => self.run.memory(delegate).add_facts(&facts),
                 _ => self.memory.add_facts(&facts),
@@ -185,7 +219,12 @@ impl HostRun {
             };
             for topic in topics {
                 let run = Arc::clone(&self.run);
-                let names = |handler: &PlannedTask| handler_name(&run, handler, scope, place);
+                let (batch, host, memory) = (Arc::clone(&self.batch), self.host.clone(), Arc::clone(&self.memory));
+                let names = |handler: &PlannedTask| {
+                    // Its name is rendered with its own variables, not with those of whoever notifies it.
+                    let scope = || super::scope::task(&run, &batch, handler, &host, &memory);
+                    handler_name(&run, handler, scope, place)
+                };
                 if !self.notify(&topic, &names) {
                     let message = format!("{}: there is no handler `{topic}`", written.origin);
                     self.run.warn(Some(&self.host), message);
@@ -197,10 +236,10 @@ impl HostRun {
 }
 
 /// A handler's name, rendered where it is a template.
-fn handler_name(run: &super::run::Run, handler: &PlannedTask, scope: &Scope, place: &Place) -> String {
+fn handler_name(run: &super::run::Run, handler: &PlannedTask, scope: impl FnOnce() -> Scope, place: &Place) -> String {
     match &handler.task.name {
         Some(name) if name.value.has_template() => {
-            run.engine.render(&name.value, scope, place).map(|value| text(&value)).unwrap_or_default()
+            run.engine.render(&name.value, &scope(), place).map(|value| text(&value)).unwrap_or_default()
         }
         _ => handler.bare_name(),
     }

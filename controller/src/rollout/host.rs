@@ -1,6 +1,7 @@
 //! One host's way through a play: it walks the tree of blocks and tasks, keeps step with the others, and holds what was
 //! sent ahead.
 
+use super::failure::Failure;
 use super::lockstep::Position;
 use super::memory::HostMemory;
 use super::outcome::Outcome;
@@ -9,6 +10,7 @@ use super::run::Run;
 use super::start::Started;
 use crate::event::Event;
 use crate::plan::{PlannedBlock, PlannedStep, PlannedTask};
+use crate::playbook::Role;
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
@@ -48,12 +50,16 @@ pub struct HostRun {
     pub position: Position,
     /// Handlers that were notified, by their number.
     pub notified: BTreeSet<usize>,
+    /// Handlers that includes of this host brought in, by their number; of two instances of one the later counts.
+    pub brought: Vec<usize>,
     /// Tasks sent ahead whose results are awaited, oldest first.
     pub ahead: VecDeque<Started>,
-    /// Roles that ran, by name and parameters.
-    pub roles_done: Vec<Arc<crate::playbook::Role>>,
+    /// Roles that came to their end.
+    pub roles_done: Vec<Arc<Role>>,
+    /// Roles one of whose tasks ran, and was not skipped.
+    pub roles_ran: Vec<Arc<Role>>,
     /// The failure a `rescue` may look at.
-    pub failure: Option<(String, crate::yaml::Value)>,
+    pub failure: Option<Failure>,
     /// Inside how many blocks with a `rescue`: a failure there is not the host's end.
     pub rescues: usize,
     /// Inside how many `rescue` and `always` parts: those are finished though too many hosts failed.
@@ -84,8 +90,10 @@ impl HostRun {
             memory,
             position: Position::new(),
             notified: BTreeSet::new(),
+            brought: Vec::new(),
             ahead: VecDeque::new(),
             roles_done: Vec::new(),
+            roles_ran: Vec::new(),
             failure: None,
             rescues: 0,
             recovering: 0,
@@ -174,9 +182,13 @@ impl HostRun {
     fn block<'a>(&'a mut self, block: &'a Arc<PlannedBlock>, base: &'a [u32]) -> Walk<'a> {
         Box::pin(async move {
             if let Some(role) = &block.role
-                && !self.enter_role(role)
+                && self.may_pass_over(role)
             {
-                return Flow::Next;
+                // Whether one of its tasks ran is known when their results are.
+                let flow = self.drain().await;
+                if flow != Flow::Next || self.roles_ran.iter().any(|ran| ran.is_same_use(role)) {
+                    return flow;
+                }
             }
             let guarded = !block.rescue.is_empty() || !block.always.is_empty();
             if guarded {
@@ -208,30 +220,37 @@ impl HostRun {
                 flow = flow.then_worse(after);
             }
             self.recovering -= 1;
-            if flow == Flow::EndRole && block.role.is_some() { Flow::Next } else { flow }
+            match &block.role {
+                Some(role) if matches!(flow, Flow::Next | Flow::EndRole) => {
+                    self.roles_done.push(Arc::clone(role));
+                    Flow::Next
+                }
+                _ => flow,
+            }
         })
     }
 
-    /// Whether a role has to run: one with the same parameters runs once in a play.
-    fn enter_role(&mut self, role: &Arc<crate::playbook::Role>) -> bool {
-        let same = |known: &Arc<crate::playbook::Role>| {
-            known.path == role.path && known.params == role.params && known.vars == role.vars
-        };
-        if !role.duplicates && role.once && self.roles_done.iter().any(same) {
-            return false;
+    /// Whether a role was used in the same way before and came to its end: then it need not run where a task of it ran.
+    fn may_pass_over(&self, role: &Role) -> bool {
+        role.once && !role.duplicates && self.roles_done.iter().any(|done| done.is_same_use(role))
+    }
+
+    /// A task of a role ran: the role counts as having run on this host.
+    pub fn ran(&mut self, task: &PlannedTask) {
+        if let Some(role) = &task.task.role
+            && !task.handler
+            && &*task.entry.spec.name != "meta"
+            && !self.roles_ran.iter().any(|ran| Arc::ptr_eq(ran, role))
+        {
+            self.roles_ran.push(Arc::clone(role));
         }
-        self.roles_done.push(Arc::clone(role));
-        true
     }
 
     /// `ansible_failed_task` and `ansible_failed_result` for the rescue.
     fn publish_failure(&mut self) {
-        use crate::yaml::{Key, Value, ValueMap};
-        if let Some((name, result)) = self.failure.take() {
-            let mut task = ValueMap::new();
-            task.insert(Key::from("name"), Value::from(name));
-            self.memory.set("ansible_failed_task", Value::map(task));
-            self.memory.set("ansible_failed_result", result);
+        if let Some(failure) = self.failure.take() {
+            self.memory.set("ansible_failed_task", failure.task);
+            self.memory.set("ansible_failed_result", failure.result);
         }
     }
 
@@ -309,6 +328,14 @@ impl HostRun {
                 self.notified.remove(&number);
                 done.insert(number);
                 let handlers = self.batch.handlers();
+                let latest = self.latest(&handlers, number);
+                if latest != number {
+                    // It may have run already, and runs once.
+                    if !done.contains(&latest) {
+                        self.notified.insert(latest);
+                    }
+                    continue;
+                }
                 let Some(handler) = handlers.get(number).cloned() else { continue };
                 let flow = match self.arrive(extend(base, number as u32)).await {
                     Flow::Next => self.task(&handler).await,
@@ -323,15 +350,36 @@ impl HostRun {
         })
     }
 
+    /// An include of this host brought handlers in.
+    pub fn bring_handlers(&mut self, numbers: &[usize]) {
+        self.brought.retain(|number| !numbers.contains(number));
+        self.brought.extend(numbers);
+    }
+
+    /// Of a handler that several includes brought in under one name the last one is meant.
+    fn latest(&self, handlers: &[Arc<PlannedTask>], number: usize) -> usize {
+        let Some(handler) = handlers.get(number) else { return number };
+        if handler.task.name.as_ref().is_none_or(|name| name.value.has_template()) {
+            return number;
+        }
+        let is_instance =
+            |number: &&usize| handlers.get(**number).is_some_and(|other| other.task.origin == handler.task.origin);
+        self.brought.iter().rev().find(is_instance).copied().unwrap_or(number)
+    }
+
     /// Notify every handler of a name or topic. False when there is none.
     pub fn notify(&mut self, topic: &str, names: &dyn Fn(&PlannedTask) -> String) -> bool {
         let handlers = self.batch.handlers();
         let mut found = false;
         // Of several with one name the last defined counts; a topic reaches all who listen.
-        let by_name = handlers.iter().rposition(|handler| {
-            let name = names(handler);
-            handler.task.name.is_some() && (name == topic || handler.full_name(&name) == topic)
-        });
+        let is_named = |number: &usize| {
+            handlers.get(*number).is_some_and(|handler| {
+                let name = names(handler);
+                handler.task.name.is_some() && (name == topic || handler.full_name(&name) == topic)
+            })
+        };
+        let own = self.brought.iter().rev().copied().find(is_named);
+        let by_name = own.or_else(|| (0..handlers.len()).rev().find(is_named));
         if let Some(number) = by_name {
             self.notified.insert(number);
             found = true;

@@ -1,5 +1,6 @@
 //! What a loop goes over, and the variables of each round.
 
+use super::flags;
 use super::host::HostRun;
 use crate::playbook::{Loop, LoopControl};
 use crate::template::{Place, Scope, TemplateError, TemplateErrorKind};
@@ -18,6 +19,29 @@ pub struct Round<'a> {
     pub items: &'a [Value],
     /// The item.
     pub value: &'a Value,
+    /// What `ansible_loop` holds.
+    pub extent: Extent,
+}
+
+/// Whether a loop provides `ansible_loop`, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// It does not.
+    None,
+    /// All but the list of items.
+    Bare,
+    /// Everything.
+    Whole,
+}
+
+/// What `extended` and `extended_allitems` of a loop ask for.
+pub fn extent(walker: &HostRun, control: &LoopControl, scope: &Scope, place: &Place) -> Result<Extent, String> {
+    if !flags::truth(walker, &control.extended, scope, place)? {
+        return Ok(Extent::None);
+    }
+    let is_whole =
+        control.extended_allitems.is_none() || flags::truth(walker, &control.extended_allitems, scope, place)?;
+    Ok(if is_whole { Extent::Whole } else { Extent::Bare })
 }
 
 /// The items of a loop, rendered.
@@ -66,7 +90,7 @@ pub fn variables(round: &Round<'_>) -> ValueMap {
         map.insert(Key::from(name.as_str()), Value::Int(round.index as i128));
         map.insert(Key::from("ansible_index_var"), Value::from(name.as_str()));
     }
-    if round.control.extended {
+    if round.extent != Extent::None {
         map.insert(Key::from("ansible_loop"), extended(round));
     }
     map
@@ -78,7 +102,9 @@ fn extended(round: &Round<'_>) -> Value {
         map.insert(Key::from(name), value);
     };
     let number = |number: usize| Value::Int(number as i128);
-    put("allitems", Value::list(round.items.to_vec()));
+    if round.extent == Extent::Whole {
+        put("allitems", Value::list(round.items.to_vec()));
+    }
     put("index", number(round.index + 1));
     put("index0", number(round.index));
     put("first", Value::Bool(round.index == 0));

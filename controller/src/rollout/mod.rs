@@ -9,6 +9,7 @@ mod content;
 mod depth;
 mod drive;
 mod errand;
+mod failure;
 mod finish;
 mod flags;
 mod gather;

@@ -118,12 +118,26 @@ impl Batch {
         Arc::clone(&guard(&self.handlers))
     }
 
-    /// An include brought handlers in.
-    pub fn add_handlers(&self, new: Vec<Arc<PlannedTask>>) {
+    /// An include brought handlers in: their numbers. Those that another host or an earlier include brought in with the
+    /// same keywords and variables are not taken twice.
+    pub fn add_handlers(&self, new: Vec<Arc<PlannedTask>>) -> Vec<usize> {
         let mut handlers = guard(&self.handlers);
-        let known: HashSet<_> = handlers.iter().map(|task| task.task.origin.clone()).collect();
-        let new = new.into_iter().filter(|task| !known.contains(&task.task.origin));
-        Arc::make_mut(&mut handlers).extend(new);
+        let handlers = Arc::make_mut(&mut handlers);
+        let mut numbers = Vec::with_capacity(new.len());
+        for task in new {
+            let same = |known: &Arc<PlannedTask>| {
+                let roles = (&known.task.role, &task.task.role);
+                known.task.origin == task.task.origin
+                    && known.keywords == task.keywords
+                    && matches!(roles, (Some(one), Some(other)) if one.is_same_use(other))
+            };
+            let number = handlers.iter().position(same).unwrap_or(handlers.len());
+            if number == handlers.len() {
+                handlers.push(task);
+            }
+            numbers.push(number);
+        }
+        numbers
     }
 
     /// What `vars_files` gives a host.

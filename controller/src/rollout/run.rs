@@ -332,6 +332,7 @@ impl Run {
         let mut search = Vec::new();
         if let Some(role) = &task.role {
             search.push(role.path.clone());
+            search.extend(role.parents().map(|role| role.path.clone()));
         }
         if let Some(folder) = task.file.parent() {
             search.push(folder.to_path_buf());

@@ -21,7 +21,8 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
     for role in roles.iter() {
         scope.push(Arc::clone(&role.defaults));
     }
-    if let Some(role) = &task.task.role {
+    let lineage = task.task.role.as_ref().map(|role| role.lineage()).unwrap_or_default();
+    for role in &lineage {
         scope.push(Arc::clone(&role.defaults));
     }
     scope.push(inventory_variables(run, host));
@@ -38,17 +39,33 @@ pub fn task(run: &Arc<Run>, batch: &Batch, task: &PlannedTask, host: &str, memor
     for role in roles.iter() {
         scope.push(Arc::clone(&role.vars));
     }
-    if let Some(role) = &task.task.role {
-        scope.push(Arc::clone(&role.vars));
+    if let Some((own, parents)) = lineage.split_last() {
+        // Of a role around this one its own files win over what was given to it; of this one it is the other way round.
+        for role in parents {
+            scope.push(Arc::clone(&role.entry_vars));
+            scope.push(Arc::clone(&role.vars));
+        }
+        scope.push(Arc::clone(&own.vars));
+        scope.push(Arc::clone(&own.entry_vars));
     }
     for layer in inner {
         scope.push(Arc::clone(layer));
     }
     scope.push(known.included);
     scope.push(known.set);
-    if let Some(role) = &task.task.role {
+    for role in &lineage {
         scope.push(Arc::clone(&role.params));
+    }
+    if let Some(role) = &task.task.role {
         scope.push(Arc::new(role_variables(role)));
+    }
+    for layer in &task.keywords.include_vars {
+        scope.push(Arc::clone(layer));
+    }
+    if task.task.import.is_some() {
+        for layer in &task.task.keywords.vars {
+            scope.push(Arc::clone(layer));
+        }
     }
     scope.push(Arc::clone(&run.options.extra));
     magic(run, batch, host, &mut scope);
@@ -174,12 +191,12 @@ fn of_batch(batch: &Batch) -> ValueMap {
         map.insert(Key::from("ansible_playbook_dir"), folder);
     }
     map.insert(Key::from("ansible_play_hosts_all"), names(&batch.all_hosts));
-    let at_work = names(&alive);
-    map.insert(Key::from("ansible_play_hosts"), at_work.clone());
-    map.insert(Key::from("play_hosts"), at_work);
+    map.insert(Key::from("ansible_play_hosts"), names(&alive));
     let alive: HashSet<String> = alive.into_iter().collect();
     let in_batch: Vec<String> = batch.hosts.iter().filter(|name| alive.contains(*name)).cloned().collect();
-    map.insert(Key::from("ansible_play_batch"), names(&in_batch));
+    let in_batch = names(&in_batch);
+    map.insert(Key::from("ansible_play_batch"), in_batch.clone());
+    map.insert(Key::from("play_hosts"), in_batch);
     map.insert(Key::from("ansible_play_name"), Value::from(batch.name.as_str()));
     map.insert(
         Key::from("ansible_play_role_names"),

@@ -91,7 +91,7 @@ impl HostRun {
     }
 
     async fn module(&mut self, task: &Arc<PlannedTask>, scope: Scope, place: Place) -> Flow {
-        if flags::truth(self, &task.keywords.run_once, &scope, &place).unwrap_or(false) {
+        if self.runs_once(task, &scope, &place) {
             return self.once(task, scope, &place).await;
         }
         if let Some(done) = self.earlier(task, &scope, &place, false) {
@@ -113,6 +113,11 @@ impl HostRun {
                 self.stand_after(flow, fatal).await
             }
         }
+    }
+
+    /// `run_once:`.
+    fn runs_once(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> bool {
+        flags::truth(self, &task.keywords.run_once, scope, place).unwrap_or(false)
     }
 
     /// `throttle:`; nothing or 0 is no limit.
@@ -209,6 +214,8 @@ impl HostRun {
             return Some(actions::meta::run(self, task, scope, place).await);
         }
         match task.task.import {
+            // What it brings in is for the one host only.
+            Some(_) if self.runs_once(task, scope, place) && !self.leads() => Some(Flow::Next),
             Some(Import::Tasks | Import::Role) => Some(actions::include::run(self, task, scope, place).await),
             None => None,
         }
@@ -287,20 +294,22 @@ impl HostRun {
             started.items.push(item);
             return started;
         };
-        let items = match looping::items(self, looped, &scope, place) {
+        let extent = looping::extent(self, &looped.control, &scope, place);
+        let items = looping::items(self, looped, &scope, place).map_err(|error| error.to_string());
+        let (items, extent) = match items.and_then(|items| extent.map(|extent| (items, extent))) {
             Ok(items) => items,
             Err(error) => {
                 // A loop over something undefined is skipped where the condition says no without it.
                 let progress = match self.conditions(task, &scope, place) {
                     Ok(Some(skipped)) => skipped,
-                    _ => Outcome::failed(error.to_string()),
+                    _ => Outcome::failed(error),
                 };
                 started.looped = false;
                 started.items.push(Item { scope, item: None, label: None, progress: Progress::Done(progress) });
                 return started;
             }
         };
-        self.start_items(task, &scope, place, &mut started, items).await;
+        self.start_items(task, &scope, place, &mut started, &items, extent).await;
         started
     }
 
@@ -310,14 +319,15 @@ impl HostRun {
         outer: &Scope,
         place: &Place,
         started: &mut Started,
-        items: Vec<Value>,
+        items: &[Value],
+        extent: looping::Extent,
     ) {
         let Some(looped) = &task.task.looped else { return };
         let total = items.len();
         // What one item sets, the next one sees.
         let grows = matches!(&*task.entry.spec.name, "set_fact" | "include_vars" | "add_host" | "group_by");
         for (index, value) in items.iter().enumerate() {
-            let round = looping::Round { control: &looped.control, index, total, items: &items, value };
+            let round = looping::Round { control: &looped.control, index, total, items, value, extent };
             let fresh = grows.then(|| scope::task(&self.run, &self.batch, task, &self.host, &self.memory));
             let inner = looping::scope(&round, fresh.as_ref().unwrap_or(outer));
             let label =
@@ -467,13 +477,17 @@ impl HostRun {
 
     /// A task's name, rendered, with its role before it.
     pub fn name(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> String {
-        let bare = match &task.task.name {
+        task.full_name(&self.bare_name(task, scope, place))
+    }
+
+    /// A task's name, rendered, without its role.
+    pub fn bare_name(&self, task: &PlannedTask, scope: &Scope, place: &Place) -> String {
+        match &task.task.name {
             Some(name) => match self.run.engine.render(&name.value, scope, place) {
                 Ok(value) => text(&value),
                 Err(_) => task.bare_name(),
             },
             None => task.bare_name(),
-        };
-        task.full_name(&bare)
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `include_tasks` and `include_role`: tasks that the run brings in when it comes to them.
 
 use crate::plan::{PlannedStep, PlannedTask};
-use crate::playbook::{Block, Import, Keywords, Parts, RoleUse, Step, Written};
+use crate::playbook::{Block, Import, Keywords, Parts, RoleUse, Step, Written, joined};
 use crate::rollout::host::{Flow, HostRun};
 use crate::rollout::outcome::Outcome;
 use crate::rollout::start::{Item, Progress, Started};
@@ -74,8 +74,11 @@ fn rounds(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) ->
             }));
         }
     };
+    let extent =
+        looping::extent(walker, &looped.control, scope, place).map_err(|message| Box::new(Outcome::failed(message)))?;
     let round = |(index, value): (usize, &Value)| {
-        let round = looping::Round { control: &looped.control, index, total: items.len(), items: &items, value };
+        let round =
+            looping::Round { control: &looped.control, index, total: items.len(), items: &items, value, extent };
         (Some(value.clone()), Some(Arc::new(looping::variables(&round))))
     };
     Ok(items.iter().enumerate().map(round).collect())
@@ -111,7 +114,7 @@ async fn tell(
 
 /// The steps of one include, and the file or role they come from.
 fn bring(
-    walker: &HostRun,
+    walker: &mut HostRun,
     task: &PlannedTask,
     scope: &Scope,
     place: &Place,
@@ -128,8 +131,14 @@ fn bring(
 /// What the included tasks inherit: the keywords around the include, its variables, its `apply:`.
 fn keywords(task: &PlannedTask, given: &Map, own: Option<Arc<ValueMap>>) -> Result<Keywords, String> {
     let mut outer = task.outer.as_deref().cloned().unwrap_or_default();
-    outer.vars.extend(task.task.keywords.vars.iter().cloned());
-    outer.vars.extend(own);
+    outer.include_vars.extend(task.task.keywords.vars.iter().cloned());
+    outer.include_vars.extend(own);
+    if let (Some(Import::Role), Some(role)) = (task.task.import, &task.task.role)
+        && !role.params.is_empty()
+    {
+        // Parameters of the role that includes another one win over what it gives to that.
+        outer.include_vars.push(Arc::clone(&role.params));
+    }
     // Whether the include runs was decided by its own tags; those of `apply` are for what it brings in.
     if let Some(Json::Object(_)) = given.get("apply")
         && let Some(written) = task.task.args.get("apply")
@@ -141,12 +150,18 @@ fn keywords(task: &PlannedTask, given: &Map, own: Option<Arc<ValueMap>>) -> Resu
     Ok(outer)
 }
 
+/// The variables around an include that hold for all hosts' tasks: what the names of imports in it may use.
+fn around(walker: &HostRun, outer: &Keywords) -> Vec<Arc<ValueMap>> {
+    let of_play = walker.batch.file_variables(&walker.host);
+    outer.vars.iter().cloned().chain([of_play]).chain(outer.include_vars.iter().cloned()).collect()
+}
+
 fn all(errors: &[Diagnostic]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn tasks(
-    walker: &HostRun,
+    walker: &mut HostRun,
     task: &PlannedTask,
     given: &Map,
     outer: &Keywords,
@@ -158,14 +173,15 @@ fn tasks(
         .reader
         .find_tasks(name, &task.task.file, role)
         .ok_or_else(|| format!("{}: the file `{name}` was not found", task.task.module_origin))?;
-    let (steps, reading) = walker.run.reader.tasks_file(&path, role).map_err(|errors| all(&errors))?;
+    let (steps, reading) =
+        walker.run.reader.tasks_file(&path, role, around(walker, outer)).map_err(|errors| all(&errors))?;
     let steps = walker.run.planner.steps(&steps, outer).map_err(|errors| all(&errors))?;
     add_handlers(walker, &reading.handlers, outer)?;
     Ok((steps, path.display().to_string()))
 }
 
 fn role(
-    walker: &HostRun,
+    walker: &mut HostRun,
     task: &PlannedTask,
     given: &Map,
     outer: &Keywords,
@@ -183,13 +199,15 @@ fn role(
             handlers: word("handlers_from"),
         },
         params: ValueMap::new(),
-        vars: ValueMap::new(),
+        vars: joined(&task.task.keywords.vars),
         keywords: Keywords::default(),
         once: given.get("allow_duplicates").and_then(Json::as_bool) == Some(false),
+        included: true,
         near: &near,
         parent: task.task.role.as_ref(),
     };
-    let (block, reading): (Block, _) = walker.run.reader.role(&wanted).map_err(|errors| all(&errors))?;
+    let (block, reading): (Block, _) =
+        walker.run.reader.role(&wanted, around(walker, outer)).map_err(|errors| all(&errors))?;
     if given.get("public").and_then(Json::as_bool) == Some(true) {
         reading.roles.iter().for_each(|role| walker.batch.add_role(role));
     }
@@ -198,12 +216,13 @@ fn role(
     Ok((steps, text(&name.value)))
 }
 
-fn add_handlers(walker: &HostRun, handlers: &[Step], outer: &Keywords) -> Result<(), String> {
+fn add_handlers(walker: &mut HostRun, handlers: &[Step], outer: &Keywords) -> Result<(), String> {
     let mut errors = Vec::new();
     let planned = walker.run.planner.handlers(handlers, outer, &mut errors);
     if !errors.is_empty() {
         return Err(all(&errors));
     }
-    walker.batch.add_handlers(planned);
+    let numbers = walker.batch.add_handlers(planned);
+    walker.bring_handlers(&numbers);
     Ok(())
 }
