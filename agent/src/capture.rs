@@ -77,6 +77,10 @@ fn anonymous(path: &str, seen: Seen) -> Option<Seen> {
                 | "nguid"
                 | "chassis_asset_tag"
                 | "board_asset_tag"
+                | "port_name"
+                | "fabric_name"
+                | "targetname"
+                | "persistent_address"
         );
     if private {
         return None;
@@ -85,6 +89,8 @@ fn anonymous(path: &str, seen: Seen) -> Option<Seen> {
         "DMI" if path.starts_with("/sys/firmware/dmi/") => facts::without_serials(bytes),
         "raw" if path.starts_with("/sys/firmware/dmi/") => facts::without_serials(bytes),
         "address" | "broadcast" | "perm_address" if path.contains("/net/") => zeros(&bytes),
+        // What is reached over a network.
+        "address" if bytes.starts_with(b"traddr=") => b"traddr=0.0.0.0\n".to_vec(),
         "cmdline" if path == "/proc/cmdline" => without_names(&bytes),
         _ => bytes,
     }))
@@ -130,6 +136,12 @@ mod tests {
         write("sys/class/net/eth0/address", "52:54:00:12:34:56\n");
         write("sys/class/net/eth0/mtu", "9000\n");
         write("proc/meminfo", "MemTotal: 4 kB\n");
+        write("sys/class/nvme/nvme0/state", "live\n");
+        write("sys/class/nvme/nvme0/address", "traddr=192.0.2.9,trsvcid=4420\n");
+        write("sys/class/fc_host/host5/port_name", "0x21secret\n");
+        write("sys/class/fc_host/host5/fabric_name", "0x10secret\n");
+        write("sys/class/iscsi_session/session1/targetname", "iqn.secret\n");
+        write("sys/class/iscsi_connection/connection1:0/persistent_address", "192.0.2.9\n");
         root
     }
 

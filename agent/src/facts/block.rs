@@ -1,7 +1,7 @@
 //! `block`: block devices and their queues. The kernel's account: `Documentation/ABI/stable/sysfs-block`.
 
 use super::probe::{Probe, choices, chosen, numbered};
-use super::{FactError, FactSource, pcitree};
+use super::{FactError, FactSource, blockqueue, pcitree, storage};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -26,7 +26,9 @@ impl FactSource for Block {
         let mut probe = Probe::new(host, errors);
         let names = probe.list("block.devices", FOLDER);
         let devices = names.map(|names| names.into_iter().filter_map(|name| device(&mut probe, name)).collect());
-        luthier_protocol::facts::Block { devices }.value()
+        let (nvme, fc_hosts) = (Some(storage::nvme(&mut probe)), Some(storage::fc_hosts(&mut probe)));
+        let iscsi_sessions = Some(storage::iscsi_sessions(&mut probe));
+        luthier_protocol::facts::Block { devices, nvme, fc_hosts, iscsi_sessions }.value()
     }
 }
 
@@ -84,6 +86,7 @@ fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
         paths,
         io_policy,
         name,
+        ..blockqueue::read(probe, &folder)
     })
 }
 

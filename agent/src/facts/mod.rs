@@ -3,6 +3,7 @@
 //! [`ALL`].
 
 mod block;
+mod blockqueue;
 mod cpu;
 mod cpuinfo;
 mod cpuset;
@@ -20,6 +21,8 @@ mod os;
 mod pci;
 mod pciconfig;
 mod pcinames;
+mod pciprovider;
+mod pcistate;
 mod pcitree;
 mod power;
 mod probe;
@@ -27,6 +30,7 @@ mod psi;
 mod services;
 mod slots;
 mod smbios;
+mod storage;
 mod swap;
 mod thp;
 mod time;

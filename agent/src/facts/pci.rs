@@ -5,7 +5,7 @@ use super::pciconfig::{self, Config};
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::slots::{self, Places};
-use super::{FactError, FactSource, pcinames};
+use super::{FactError, FactSource, pcinames, pciprovider, pcistate};
 use crate::host::Host;
 use crate::host::order::sort;
 use luthier_protocol::Value;
@@ -27,11 +27,15 @@ impl FactSource for Pci {
         let roots = roots(&mut probe, &tree);
         let places = slots::places(&mut probe, &tree);
         let mut devices = tree.functions.as_ref().map(|functions| {
-            let rows = functions.iter().map(|function| device(&mut probe, &tree, function, &roots, &places));
+            let rows = functions.iter().map(|function| {
+                let found = device(&mut probe, &tree, function, &roots, &places);
+                pcistate::with_state(&mut probe, &function.folder, found)
+            });
             rows.collect::<Vec<PciDevice>>()
         });
         if let Some(devices) = &mut devices {
             judge_links(devices);
+            pciprovider::fill(&tree, devices);
             pcinames::fill(&mut probe, devices);
         }
         luthier_protocol::facts::Pci { devices, roots }.value()
@@ -54,6 +58,8 @@ fn roots(probe: &mut Probe<'_>, tree: &Tree) -> Vec<PciRoot> {
                 bus: name.to_owned(),
                 numa: tree.root_locality(name, cpus.as_ref()),
                 cpus: cpus.and_then(|cpus| tree.near(&cpus)).map(|cpus| cpus.to_vec()),
+                acpi_path: pcistate::firmware_node(probe, name, "path"),
+                acpi_uid: pcistate::firmware_node(probe, name, "uid"),
             }
         })
         .collect()
@@ -110,6 +116,7 @@ fn device(probe: &mut Probe<'_>, tree: &Tree, function: &Function, roots: &[PciR
         vfs: vfs_total.and_then(|_| probe.quiet_number(&format!("{folder}/sriov_numvfs"))),
         physical_function: last(probe.host.read_link(&format!("{folder}/physfn"))),
         address: function.address.clone(),
+        ..PciDevice::default()
     }
 }
 
@@ -127,7 +134,7 @@ fn link(probe: &mut Probe<'_>, folder: &str, speed: Option<String>, config: Opti
 }
 
 /// `8.0 GT/s PCIe`, `8 GT/s`; `None` for `Unknown`.
-fn rate(text: &str) -> Option<f64> {
+pub fn rate(text: &str) -> Option<f64> {
     let text = text.strip_suffix(" PCIe").unwrap_or(text);
     text.strip_suffix(" GT/s")?.parse().ok()
 }

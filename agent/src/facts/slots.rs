@@ -6,7 +6,7 @@ use super::firmware::Tables;
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::smbios::{self, TableSlot};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, pciprovider};
 use crate::host::Host;
 use crate::host::order::sort;
 use luthier_protocol::Value;
@@ -27,7 +27,10 @@ impl FactSource for Slots {
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
         let mut probe = Probe::new(host, errors);
         let tree = pcitree::read(&mut probe);
-        let places = places(&mut probe, &tree);
+        let mut places = places(&mut probe, &tree);
+        for slot in &mut places.slots {
+            pciprovider::fill_slot(&mut probe, &tree, slot);
+        }
         places.slots.value()
     }
 }
@@ -155,6 +158,7 @@ fn join(
         address,
         doubt,
         port,
+        ..Slot::default()
     }
 }
 

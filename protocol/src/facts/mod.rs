@@ -16,7 +16,9 @@ mod value;
 mod vms;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
-pub use devices::{Block, BlockDevice, Channels, DiskPath, Interface, Net, Rings};
+pub use devices::{
+    Block, BlockDevice, Channels, DiskPath, FcHost, Interface, IscsiSession, Net, NvmeController, Rings,
+};
 pub use firmware::{
     Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard,
     Population, Processor, System,
@@ -26,7 +28,7 @@ pub use memory::{
     ThpSize,
 };
 pub use numa::{Node, NodeAccess, NodeHugePages, NodeKind, Numa};
-pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
+pub use pci::{AerTotals, Link, Locality, Pci, PciDevice, PciRoot, Provider, Slot, Socket};
 pub use reference::reference;
 pub use services::{Daemon, Irq, Irqs};
 pub use shape::Row;

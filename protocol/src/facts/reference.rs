@@ -1,12 +1,12 @@
 //! The reference page `docs/facts.md`, made from the shapes.
 
 use super::{
-    Bios, Block, BlockDevice, Board, BoardPart, Cache, Channels, Chassis, Cpu, CpuKind, Daemon, DiskPath, EntryPoint,
-    Firmware, FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface, Irq, Irqs, Kernel,
-    Kvm, Link, Locality, Memory, MemoryArray, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, Onboard, Os,
-    Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock,
-    Rings, Row, Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode,
-    VmThread,
+    AerTotals, Bios, Block, BlockDevice, Board, BoardPart, Cache, Channels, Chassis, Cpu, CpuKind, Daemon, DiskPath,
+    EntryPoint, FcHost, Firmware, FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface,
+    Irq, Irqs, IscsiSession, Kernel, Kvm, Link, Locality, Memory, MemoryArray, MemoryDevice, Net, Node, NodeAccess,
+    NodeHugePages, Numa, NvmeController, Onboard, Os, Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure,
+    PressureLine, PressureLines, Processor, Provider, PtpClock, Rings, Row, Slot, Smt, Socket, Swap, SwapDevice,
+    System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -39,6 +39,8 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("pci.devices[]", PciDevice::ROWS),
     ("pci.devices[].numa", Locality::ROWS),
     ("pci.devices[].link", Link::ROWS),
+    ("pci.devices[].aer", AerTotals::ROWS),
+    ("pci.devices[].provider", Provider::ROWS),
     ("pci.roots[]", PciRoot::ROWS),
     ("slots[]", Slot::ROWS),
     ("slots[].socket", Socket::ROWS),
@@ -58,6 +60,9 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("block", Block::ROWS),
     ("block.devices[]", BlockDevice::ROWS),
     ("block.devices[].paths[]", DiskPath::ROWS),
+    ("block.nvme[]", NvmeController::ROWS),
+    ("block.fc_hosts[]", FcHost::ROWS),
+    ("block.iscsi_sessions[]", IscsiSession::ROWS),
     ("net", Net::ROWS),
     ("net.interfaces[]", Interface::ROWS),
     ("net.interfaces[].channels", Channels::ROWS),
