@@ -77,6 +77,7 @@ fn anonymous(path: &str, seen: Seen) -> Option<Seen> {
                 | "nguid"
                 | "chassis_asset_tag"
                 | "board_asset_tag"
+                | ".members"
                 | "port_name"
                 | "fabric_name"
                 | "targetname"
@@ -138,6 +139,7 @@ mod tests {
         write("proc/meminfo", "MemTotal: 4 kB\n");
         write("sys/class/nvme/nvme0/state", "live\n");
         write("sys/class/nvme/nvme0/address", "traddr=192.0.2.9,trsvcid=4420\n");
+        write("etc/pve/.members", "{\"nodename\": \"secret\"}");
         write("sys/class/fc_host/host5/port_name", "0x21secret\n");
         write("sys/class/fc_host/host5/fabric_name", "0x10secret\n");
         write("sys/class/iscsi_session/session1/targetname", "iqn.secret\n");

@@ -1,7 +1,7 @@
 //! `net`: network interfaces. The kernel's account: `Documentation/ABI/testing/sysfs-class-net`.
 
 use super::probe::Probe;
-use super::{FactError, FactSource, ansible, pcitree};
+use super::{FactError, FactSource, ansible, netsettings, pcitree};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -31,15 +31,18 @@ impl FactSource for Net {
             let named = names.into_iter().filter(|name| name != "bonding_masters");
             let addresses = ansible::ipv4_by_interface(host);
             let wide = ansible::ipv6_by_interface(host);
+            let common = netsettings::common(&mut probe);
             named
                 .map(|name| {
                     let own = wide.iter().filter(|(interface, _)| *interface == name);
                     let ipv6 = own.map(|(_, address)| address.clone()).collect();
-                    Interface { ipv6, ..interface(&mut probe, name, &addresses) }
+                    let row = Interface { ipv6, ..interface(&mut probe, name, &addresses) };
+                    netsettings::with_settings(&mut probe, &common, row)
                 })
                 .collect()
         });
-        luthier_protocol::facts::Net { interfaces }.value()
+        let default_routes = netsettings::default_routes(&mut probe);
+        luthier_protocol::facts::Net { interfaces, default_routes }.value()
     }
 }
 
@@ -72,7 +75,6 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
         numa_node: numa_node(probe, &folder, pci.as_deref()),
         pci,
         ipv4: addresses.get(&name).cloned().unwrap_or_default(),
-        arp_filter: arp_filter(probe, &name),
         ipv6: Vec::new(),
         channels: channels(probe.host, &name),
         rings: rings(probe.host, &name),
@@ -81,6 +83,7 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
         rx_queues,
         tx_queues,
         name,
+        ..Interface::default()
     }
 }
 
@@ -141,12 +144,6 @@ fn numa_node(probe: &mut Probe<'_>, folder: &str, pci: Option<&str>) -> Option<u
     let own = number(&format!("{folder}/device/numa_node"));
     let node = own.or_else(|| number(&format!("/sys/bus/pci/devices/{}/numa_node", pci?)));
     node.and_then(|node| u32::try_from(node).ok())
-}
-
-/// The kernel takes the greater of the common and the interface's own value.
-fn arp_filter(probe: &mut Probe<'_>, name: &str) -> Option<u32> {
-    let mut of = |name: &str| probe.quiet_number::<u32>(&format!("/proc/sys/net/ipv4/conf/{name}/arp_filter"));
-    Some(of("all")?.max(of(name)?))
 }
 
 /// What an interface is.

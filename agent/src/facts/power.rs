@@ -2,7 +2,7 @@
 
 use super::cpuset::CpuSet;
 use super::probe::{Probe, numbers};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, powerlimits};
 use crate::host::Host;
 use crate::host::order::map;
 use luthier_protocol::Value;
@@ -44,6 +44,7 @@ impl FactSource for Power {
             .quiet(&format!("{CPUS}/cpuidle/current_governor"))
             .map(str::to_owned)
             .or_else(|| probe.text("power.idle.governor", &format!("{CPUS}/cpuidle/current_governor_ro")));
+        let limits = powerlimits::read(&mut probe, policies.first().map(|policy| policy.id), &online);
         let power = luthier_protocol::facts::Power {
             policies,
             turbo,
@@ -51,6 +52,7 @@ impl FactSource for Power {
             idle: Idle { driver, governor, states: states(&mut probe, &online) },
             energy_bias: energy_bias(&mut probe, &online),
             platform_profile: probe.text("power.platform_profile", "/sys/firmware/acpi/platform_profile"),
+            ..limits
         };
         power.value()
     }

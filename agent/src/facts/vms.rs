@@ -2,7 +2,7 @@
 //! when asked for, since a memory map of a large VM takes the kernel long to write.
 
 use super::probe::Probe;
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, vmlimits};
 use crate::host::Host;
 use crate::host::order::sort_by;
 use luthier_protocol::Value;
@@ -34,7 +34,7 @@ impl FactSource for Vms {
         managed(&mut probe, &mut found);
         unmanaged(&mut probe, &mut found);
         let vms: Vec<Vm> = found.into_iter().filter_map(|(pid, name)| vm(&mut probe, pid, name)).collect();
-        vms.value()
+        vmlimits::with_limits(&mut probe, vms).value()
     }
 }
 
@@ -117,6 +117,7 @@ fn vm(probe: &mut Probe<'_>, pid: u32, name: String) -> Option<Vm> {
         locked_kib: kib("VmLck"),
         hugetlb_kib: kib("HugetlbPages"),
         nodes: map.map(|text| nodes(&text)),
+        ..Vm::default()
     })
 }
 

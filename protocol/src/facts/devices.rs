@@ -203,6 +203,22 @@ shape! {
         /// One row for each interface.
         ["", "see `net.interfaces[]`"]
         interfaces: Option<Vec<Interface>>,
+        /// Default routes of IPv4, the preferred one first.
+        ["", "see `net.default_routes[]`"]
+        default_routes: Option<Vec<DefaultRoute>>,
+    }
+
+    /// A way to where no other route leads.
+    pub struct DefaultRoute {
+        /// Interface.
+        ["", "`/proc/net/route`"]
+        interface: String,
+        /// Next hop; `null` where the network itself is the way.
+        ["IPv4 address", "`/proc/net/route`"]
+        gateway: Option<String>,
+        /// The lower, the more it is preferred.
+        ["", "`/proc/net/route`"]
+        metric: u32,
     }
 
     /// One network interface.
@@ -222,6 +238,9 @@ shape! {
         /// `up`, `down`, `unknown`, `lowerlayerdown`, …
         ["", "`operstate`"]
         operstate: Option<String>,
+        /// Whether its link is there; `null` when it is switched off.
+        ["", "`carrier`"]
+        carrier: Option<bool>,
         /// Speed; `null` when the link is down or has none.
         ["Mbit/s", "`speed`"]
         speed_mbps: Option<u64>,
@@ -253,6 +272,21 @@ shape! {
         /// and the common setting.
         ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_filter`"]
         arp_filter: Option<u32>,
+        /// Which questions of ARP it answers: 0 for every address of the host, 1 for its own, to 8 for none; the greater of its
+        /// own and the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_ignore`"]
+        arp_ignore: Option<u32>,
+        /// Which address it asks with: 0 any, 1 rather one of the asked one's network, 2 the best; the greater of its own and
+        /// the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_announce`"]
+        arp_announce: Option<u32>,
+        /// Whether packets from where no way back leads through it are dropped: 0 no, 1 yes (strict), 2 only where no way back
+        /// is known at all (loose); the greater of its own and the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/rp_filter`"]
+        rp_filter: Option<u32>,
+        /// What a TAP or TUN device can do: `tun`, `tap`, `multi_queue`, `persist`, `no_pi`, `vnet_hdr`; `null` for others.
+        ["list of names", "`tun_flags`"]
+        tun_flags: Option<Vec<String>>,
         /// Length of its transmit queue.
         ["packets", "`tx_queue_len`"]
         tx_queue_length: Option<u64>,

@@ -1,12 +1,13 @@
 //! The reference page `docs/facts.md`, made from the shapes.
 
 use super::{
-    AerTotals, Bios, Block, BlockDevice, Board, BoardPart, Cache, Channels, Chassis, Cpu, CpuKind, Daemon, DiskPath,
-    EntryPoint, FcHost, Firmware, FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle, IdleState, Interface,
-    Irq, Irqs, IscsiSession, Kernel, Kvm, Link, Locality, Memory, MemoryArray, MemoryDevice, Net, Node, NodeAccess,
-    NodeHugePages, Numa, NvmeController, Onboard, Os, Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure,
-    PressureLine, PressureLines, Processor, Provider, PtpClock, Rings, Row, Slot, Smt, Socket, Swap, SwapDevice,
-    System, Thp, ThpSize, Thread, Time, TimeSource, Virt, Vm, VmNode, VmThread,
+    AerTotals, Bios, Block, BlockDevice, Board, BoardPart, Cache, Channels, Chassis, Cpu, CpuKind, Daemon,
+    DefaultRoute, DiskPath, EntryPoint, FcHost, Firmware, FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle,
+    IdleState, Interface, Ipmi, Irq, Irqs, IscsiSession, Kernel, Kvm, Link, Locality, Memory, MemoryArray,
+    MemoryBlocks, MemoryController, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, NvmeController, Onboard,
+    Os, Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, Provider,
+    PtpClock, Rings, Row, Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Uncore,
+    Virt, Vm, VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -24,6 +25,8 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("numa.nodes[].hugepages[]", NodeHugePages::ROWS),
     ("numa.nodes[].access", NodeAccess::ROWS),
     ("memory", Memory::ROWS),
+    ("memory.edac[]", MemoryController::ROWS),
+    ("memory.blocks", MemoryBlocks::ROWS),
     ("hugepages", HugePages::ROWS),
     ("hugepages.sizes[]", HugePageSize::ROWS),
     ("hugepages.mounts[]", HugePageMount::ROWS),
@@ -56,6 +59,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("firmware.memory_devices[]", MemoryDevice::ROWS),
     ("firmware.population[]", Population::ROWS),
     ("firmware.onboard[]", Onboard::ROWS),
+    ("firmware.ipmi[]", Ipmi::ROWS),
     ("firmware.entry_point", EntryPoint::ROWS),
     ("block", Block::ROWS),
     ("block.devices[]", BlockDevice::ROWS),
@@ -64,6 +68,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("block.fc_hosts[]", FcHost::ROWS),
     ("block.iscsi_sessions[]", IscsiSession::ROWS),
     ("net", Net::ROWS),
+    ("net.default_routes[]", DefaultRoute::ROWS),
     ("net.interfaces[]", Interface::ROWS),
     ("net.interfaces[].channels", Channels::ROWS),
     ("net.interfaces[].rings", Rings::ROWS),
@@ -76,6 +81,7 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("power.policies[]", Policy::ROWS),
     ("power.idle", Idle::ROWS),
     ("power.idle.states[]", IdleState::ROWS),
+    ("power.uncore[]", Uncore::ROWS),
     ("irqs", Irqs::ROWS),
     ("irqs.lines[]", Irq::ROWS),
     ("services.NAME", Daemon::ROWS),
