@@ -1,36 +1,41 @@
 //! How the kernel treats requests to a block device. Which settings a queue has differs with the device and the kernel. The
 //! kernel's account: `Documentation/ABI/stable/sysfs-block`.
 
+use super::filled::{Field, Form, fill as fill_row, rows_of, text_of};
 use super::probe::Probe;
-use luthier_protocol::facts::BlockDevice;
+use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 
-/// A device of which only the queue's further settings and its holders are filled.
-pub fn read(probe: &mut Probe<'_>, folder: &str) -> BlockDevice {
-    let holders = probe.host.list(&format!("{folder}/holders")).ok();
-    let mut number = |file: &str| probe.quiet_number::<i64>(&format!("{folder}/{file}"));
-    let (wbt_lat_usec, alignment_offset) = (number("queue/wbt_lat_usec"), number("alignment_offset"));
-    let mut count = |file: &str| number(file).and_then(|number| u64::try_from(number).ok());
-    BlockDevice {
-        rq_affinity: count("queue/rq_affinity"),
-        nomerges: count("queue/nomerges"),
-        max_sectors_kib: count("queue/max_sectors_kb"),
-        minimum_io: count("queue/minimum_io_size"),
-        optimal_io: count("queue/optimal_io_size"),
-        discard_granularity: count("queue/discard_granularity"),
-        discard_max_bytes: count("queue/discard_max_bytes"),
-        wbt_lat_usec,
-        alignment_offset,
-        holders,
-        ..BlockDevice::default()
+const FIELDS: [Field; 9] = [
+    ("rq_affinity", "queue/rq_affinity", Form::Count),
+    ("nomerges", "queue/nomerges", Form::Count),
+    ("max_sectors_kib", "queue/max_sectors_kb", Form::Count),
+    ("minimum_io", "queue/minimum_io_size", Form::Count),
+    ("optimal_io", "queue/optimal_io_size", Form::Count),
+    ("discard_granularity", "queue/discard_granularity", Form::Count),
+    ("discard_max_bytes", "queue/discard_max_bytes", Form::Count),
+    ("wbt_lat_usec", "queue/wbt_lat_usec", Form::Number),
+    ("alignment_offset", "alignment_offset", Form::Number),
+];
+
+/// Fills the further settings of every device's queue, and what is made of it.
+pub fn fill(probe: &mut Probe<'_>, block: &mut Value) {
+    for row in rows_of(block, "devices") {
+        let folder = format!("/sys/block/{}", text_of(row, "name"));
+        fill_row(probe, row, &folder, &FIELDS);
+        row.insert("holders".to_owned(), probe.host.list(&format!("{folder}/holders")).ok().value());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-    use super::*;
+    use super::super::gather;
     use crate::host::Host;
+    use luthier_protocol::Value;
+    use luthier_protocol::facts::{Block, Fact};
+    use serde_json::json;
 
     #[test]
     fn settings_that_are_there_and_not() {
@@ -46,13 +51,14 @@ mod tests {
         write("queue/discard_max_bytes", "2199023255040\n");
         write("alignment_offset", "-1\n");
         write("holders/dm-0/x", "");
-        let mut errors = Vec::new();
-        let host = Host::under(root.path());
-        let device = read(&mut Probe::new(&host, &mut errors), "/sys/block/sda");
-        assert_eq!((device.rq_affinity, device.nomerges, device.max_sectors_kib), (Some(1), Some(0), Some(1280)));
-        assert_eq!((device.discard_max_bytes, device.alignment_offset), (Some(2_199_023_255_040), Some(-1)));
-        assert_eq!((device.wbt_lat_usec, device.optimal_io), (None, None));
-        assert_eq!(device.holders, Some(vec!["dm-0".to_owned()]));
-        assert_eq!(errors, []);
+        let facts = Value::Object(gather(&Host::under(root.path()), &["block".to_owned()]).unwrap());
+        let device = &facts["block"]["devices"][0];
+        let told = |key: &str| device[key].clone();
+        assert_eq!(["rq_affinity", "nomerges", "max_sectors_kib"].map(told), [json!(1), json!(0), json!(1280)]);
+        assert_eq!(["discard_max_bytes", "alignment_offset"].map(told), [json!(2_199_023_255_040_u64), json!(-1)]);
+        assert_eq!(["wbt_lat_usec", "optimal_io"].map(told), [Value::Null, Value::Null]);
+        assert_eq!(device["holders"], json!(["dm-0"]));
+        let shape: Block = serde_json::from_value(facts["block"].clone()).unwrap();
+        assert_eq!(shape.value(), facts["block"]);
     }
 }

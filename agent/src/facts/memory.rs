@@ -69,8 +69,8 @@ impl FactSource for Memory {
             let value = probe.number(&format!("memory.settings.{name}"), &format!("/proc/sys/vm/{name}"));
             memory.settings.insert(name.to_owned(), value);
         }
-        memory.edac = Some(memoryhealth::controllers(&mut probe));
-        memory.blocks = memoryhealth::blocks(&mut probe);
-        memory.value()
+        let mut memory = memory.value();
+        memoryhealth::fill(&mut probe, &mut memory);
+        memory
     }
 }

@@ -1,9 +1,11 @@
 //! Memory as hardware and as the kernel's counters see it. The kernel's account: `Documentation/admin-guide/RAS`,
 //! `Documentation/admin-guide/mm/memory-hotplug.rst`.
 
+use super::filled::{Field, Form, fill as fill_row, list, rows};
 use super::probe::{Probe, numbers};
 use crate::host::order::map;
-use luthier_protocol::facts::{MemoryBlocks, MemoryController};
+use luthier_protocol::facts::Fact;
+use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
 
 const CONTROLLERS: &str = "/sys/devices/system/edac/mc";
@@ -12,24 +14,29 @@ const BLOCKS: &str = "/sys/devices/system/memory";
 /// The kernel makes blocks larger where there is much memory; reading more of them than this would take milliseconds.
 const MOST: usize = 1024;
 
-/// The memory controllers whose errors are counted.
-pub fn controllers(probe: &mut Probe<'_>) -> Vec<MemoryController> {
-    let names = probe.host.list(CONTROLLERS).unwrap_or_default();
-    let row = |number: u32| {
-        let name = format!("mc{number}");
-        let mut count = |file: &str| probe.quiet_number(&format!("{CONTROLLERS}/{name}/{file}"));
-        let (ce_count, ue_count) = (count("ce_count"), count("ue_count"));
-        let seconds_since_reset = count("seconds_since_reset");
-        let mc_name = probe.quiet(&format!("{CONTROLLERS}/{name}/mc_name")).map(str::to_owned);
-        MemoryController { name, mc_name, ce_count, ue_count, seconds_since_reset }
-    };
-    numbers(&names, "mc").into_iter().map(row).collect()
+const COUNTS: [Field; 4] = [
+    ("mc_name", "mc_name", Form::Text),
+    ("ce_count", "ce_count", Form::Count),
+    ("ue_count", "ue_count", Form::Count),
+    ("seconds_since_reset", "seconds_since_reset", Form::Count),
+];
+const SIZE: [Field; 1] = [("block_size_bytes", "block_size_bytes", Form::Hex)];
+
+/// Fills the controllers whose errors are counted, and the blocks.
+pub fn fill(probe: &mut Probe<'_>, memory: &mut Value) {
+    let Some(row) = memory.as_object_mut() else { return };
+    // Other names are those of the whole.
+    let names = numbers(&probe.host.list(CONTROLLERS).unwrap_or_default(), "mc");
+    let names = names.into_iter().map(|number| format!("mc{number}")).collect();
+    row.insert("edac".to_owned(), list(rows(probe, CONTROLLERS, names, &COUNTS)));
+    row.insert("blocks".to_owned(), blocks(probe).map_or(Value::Null, Value::Object));
 }
 
 /// The blocks of memory; `None` on kernels that cannot switch memory.
-pub fn blocks(probe: &mut Probe<'_>) -> Option<MemoryBlocks> {
+fn blocks(probe: &mut Probe<'_>) -> Option<Map> {
     let names = numbers(&probe.host.list(BLOCKS).ok()?, "memory");
-    let size = probe.quiet(&format!("{BLOCKS}/block_size_bytes")).and_then(|text| u64::from_str_radix(text, 16).ok());
+    let mut row = Map::new();
+    fill_row(probe, &mut row, BLOCKS, &SIZE);
     let count = names.len() as u64;
     let online = (names.len() <= MOST).then(|| {
         let mut on = 0;
@@ -40,7 +47,10 @@ pub fn blocks(probe: &mut Probe<'_>) -> Option<MemoryBlocks> {
         on
     });
     let offline = online.and_then(|online| count.checked_sub(online));
-    Some(MemoryBlocks { block_size_bytes: size, count, online, offline })
+    for (name, value) in [("count", Some(count)), ("online", online), ("offline", offline)] {
+        row.insert(name.to_owned(), value.value());
+    }
+    Some(row)
 }
 
 /// What the kernel counts of transparent huge pages.
@@ -58,8 +68,9 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::super::gather;
+    use super::*;
     use crate::host::Host;
-    use luthier_protocol::Value;
+    use luthier_protocol::facts::Memory;
     use serde_json::json;
 
     #[test]
@@ -91,6 +102,8 @@ mod tests {
         assert_eq!(facts["memory"]["edac"], json!([row]));
         let blocks = json!({"block_size_bytes": 134_217_728, "count": 4, "online": 2, "offline": 2});
         assert_eq!(facts["memory"]["blocks"], blocks);
+        let shape: Memory = serde_json::from_value(facts["memory"].clone()).unwrap();
+        assert_eq!(shape.value(), facts["memory"]);
         assert_eq!(facts["thp"]["counters"], json!({"thp_fault_alloc": 12, "thp_fault_fallback": 3}));
         assert_eq!(facts["numa"]["nodes"][0]["hugepages"][0]["surplus"], json!(4));
     }

@@ -8,6 +8,7 @@ mod cpu;
 mod cpuinfo;
 mod cpuset;
 mod cputopology;
+mod filled;
 mod firmware;
 mod gather;
 mod hugepages;

@@ -3,9 +3,9 @@
 use super::probe::Probe;
 use super::{FactError, FactSource, ansible, netsettings, pcitree};
 use crate::host::Host;
-use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Channels, Interface, Rings};
+use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
 
 const FOLDER: &str = "/sys/class/net";
@@ -27,22 +27,24 @@ impl FactSource for Net {
         let mut probe = Probe::new(host, errors);
         let names = probe.list("net.interfaces", FOLDER);
         // `bonding_masters` is a file among the interfaces.
-        let interfaces = names.map(|names| {
+        let interfaces: Option<Vec<Interface>> = names.map(|names| {
             let named = names.into_iter().filter(|name| name != "bonding_masters");
             let addresses = ansible::ipv4_by_interface(host);
             let wide = ansible::ipv6_by_interface(host);
-            let common = netsettings::common(&mut probe);
             named
                 .map(|name| {
                     let own = wide.iter().filter(|(interface, _)| *interface == name);
                     let ipv6 = own.map(|(_, address)| address.clone()).collect();
-                    let row = Interface { ipv6, ..interface(&mut probe, name, &addresses) };
-                    netsettings::with_settings(&mut probe, &common, row)
+                    Interface { ipv6, ..interface(&mut probe, name, &addresses) }
                 })
                 .collect()
         });
-        let default_routes = netsettings::default_routes(&mut probe);
-        luthier_protocol::facts::Net { interfaces, default_routes }.value()
+        let mut net = Map::new();
+        net.insert("interfaces".to_owned(), interfaces.value());
+        net.insert("default_routes".to_owned(), netsettings::default_routes(&mut probe));
+        let mut net = Value::Object(net);
+        netsettings::fill(&mut probe, &mut net);
+        net
     }
 }
 

@@ -2,9 +2,11 @@
 //! `Documentation/networking/ip-sysctl.rst`.
 
 use super::ansible;
+use super::filled::{Field, Form, fill as fill_row, rows_of, text_of};
 use super::pcitree::hexadecimal;
 use super::probe::Probe;
-use luthier_protocol::facts::{DefaultRoute, Interface};
+use luthier_protocol::facts::Fact;
+use luthier_protocol::{Map, Value};
 
 /// Settings of IPv4 of which the kernel takes the greater of the common and the interface's own value.
 const SETTINGS: [&str; 4] = ["arp_filter", "arp_ignore", "arp_announce", "rp_filter"];
@@ -13,51 +15,48 @@ const SETTINGS: [&str; 4] = ["arp_filter", "arp_ignore", "arp_announce", "rp_fil
 const TUN_FLAGS: [(u32, &str); 6] =
     [(0x1, "tun"), (0x2, "tap"), (0x100, "multi_queue"), (0x800, "persist"), (0x1000, "no_pi"), (0x4000, "vnet_hdr")];
 
-/// One value for each of the settings.
-pub type Values = [Option<u32>; SETTINGS.len()];
+const LINK: [Field; 1] = [("carrier", "carrier", Form::Flag)];
 
-fn values(probe: &mut Probe<'_>, name: &str) -> Values {
+/// One value for each of the settings.
+fn values(probe: &mut Probe<'_>, name: &str) -> [Option<u32>; SETTINGS.len()] {
     SETTINGS.map(|setting| probe.quiet_number(&format!("/proc/sys/net/ipv4/conf/{name}/{setting}")))
 }
 
-/// The settings common to all interfaces.
-pub fn common(probe: &mut Probe<'_>) -> Values {
-    values(probe, "all")
-}
-
-/// An interface with what it is set to.
-pub fn with_settings(probe: &mut Probe<'_>, common: &Values, row: Interface) -> Interface {
-    let own = values(probe, &row.name);
-    let greater = |at: usize| Some((*common.get(at)?)?.max((*own.get(at)?)?));
-    let folder = format!("/sys/class/net/{}", row.name);
-    let flags = match row.kind.as_deref() {
-        Some("tap") => probe.quiet(&format!("{folder}/tun_flags")).and_then(hexadecimal),
-        _ => None,
-    };
-    let words = |flags: u32| {
-        let set = TUN_FLAGS.iter().filter(|(bit, _)| flags & bit != 0);
-        set.map(|(_, word)| (*word).to_owned()).collect()
-    };
-    Interface {
-        carrier: probe.quiet_number::<u32>(&format!("{folder}/carrier")).map(|there| there != 0),
-        arp_filter: greater(0),
-        arp_ignore: greater(1),
-        arp_announce: greater(2),
-        rp_filter: greater(3),
-        tun_flags: flags.map(words),
-        ..row
+/// Fills what every interface is set to.
+pub fn fill(probe: &mut Probe<'_>, net: &mut Value) {
+    let common = values(probe, "all");
+    for row in rows_of(net, "interfaces") {
+        let name = text_of(row, "name");
+        let folder = format!("/sys/class/net/{name}");
+        fill_row(probe, row, &folder, &LINK);
+        let own = values(probe, &name);
+        for ((setting, common), own) in SETTINGS.iter().zip(common).zip(own) {
+            row.insert((*setting).to_owned(), common.zip(own).map(|(common, own)| common.max(own)).value());
+        }
+        if text_of(row, "kind") == "tap" {
+            let flags = probe.quiet(&format!("{folder}/tun_flags")).and_then(hexadecimal);
+            row.insert("tun_flags".to_owned(), flags.map(words).value());
+        }
     }
 }
 
+fn words(flags: u32) -> Vec<String> {
+    let set = TUN_FLAGS.iter().filter(|(bit, _)| flags & bit != 0);
+    set.map(|(_, word)| (*word).to_owned()).collect()
+}
+
 /// Default routes of IPv4, the preferred one first.
-pub fn default_routes(probe: &mut Probe<'_>) -> Option<Vec<DefaultRoute>> {
-    let routes = ansible::default_routes(&probe.file("net.default_routes", "/proc/net/route")?);
-    let row = |(interface, gateway, metric): (String, std::net::Ipv4Addr, u32)| DefaultRoute {
-        interface,
-        gateway: (!gateway.is_unspecified()).then(|| gateway.to_string()),
-        metric,
-    };
-    Some(routes.into_iter().map(row).collect())
+pub fn default_routes(probe: &mut Probe<'_>) -> Value {
+    let Some(text) = probe.file("net.default_routes", "/proc/net/route") else { return Value::Null };
+    let mut rows = Vec::new();
+    for (interface, gateway, metric) in ansible::default_routes(&text) {
+        let mut row = Map::new();
+        row.insert("interface".to_owned(), interface.value());
+        row.insert("gateway".to_owned(), (!gateway.is_unspecified()).then(|| gateway.to_string()).value());
+        row.insert("metric".to_owned(), metric.value());
+        rows.push(Value::Object(row));
+    }
+    Value::Array(rows)
 }
 
 #[cfg(test)]
@@ -67,6 +66,7 @@ mod tests {
     use super::super::gather;
     use crate::host::Host;
     use luthier_protocol::Value;
+    use luthier_protocol::facts::{Fact, Net};
     use serde_json::json;
 
     #[test]
@@ -111,5 +111,7 @@ mod tests {
             {"interface": "eth1", "gateway": "198.51.100.1", "metric": 200},
         ]);
         assert_eq!(facts["net"]["default_routes"], expected);
+        let shape: Net = serde_json::from_value(facts["net"].clone()).unwrap();
+        assert_eq!(shape.value(), facts["net"]);
     }
 }

@@ -27,10 +27,7 @@ impl FactSource for Pci {
         let roots = roots(&mut probe, &tree);
         let places = slots::places(&mut probe, &tree);
         let mut devices = tree.functions.as_ref().map(|functions| {
-            let rows = functions.iter().map(|function| {
-                let found = device(&mut probe, &tree, function, &roots, &places);
-                pcistate::with_state(&mut probe, &function.folder, found)
-            });
+            let rows = functions.iter().map(|function| device(&mut probe, &tree, function, &roots, &places));
             rows.collect::<Vec<PciDevice>>()
         });
         if let Some(devices) = &mut devices {
@@ -38,7 +35,9 @@ impl FactSource for Pci {
             pciprovider::fill(&tree, devices);
             pcinames::fill(&mut probe, devices);
         }
-        luthier_protocol::facts::Pci { devices, roots }.value()
+        let mut pci = luthier_protocol::facts::Pci { devices, roots }.value();
+        pcistate::fill(&mut probe, &tree, &mut pci);
+        pci
     }
 }
 
@@ -58,8 +57,7 @@ fn roots(probe: &mut Probe<'_>, tree: &Tree) -> Vec<PciRoot> {
                 bus: name.to_owned(),
                 numa: tree.root_locality(name, cpus.as_ref()),
                 cpus: cpus.and_then(|cpus| tree.near(&cpus)).map(|cpus| cpus.to_vec()),
-                acpi_path: pcistate::firmware_node(probe, name, "path"),
-                acpi_uid: pcistate::firmware_node(probe, name, "uid"),
+                ..PciRoot::default()
             }
         })
         .collect()

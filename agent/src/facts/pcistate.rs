@@ -1,46 +1,61 @@
 //! What a PCI function is doing: power, errors of its link, and what the firmware calls it. The kernel's account:
 //! `Documentation/ABI/testing/sysfs-bus-pci` and `sysfs-bus-pci-devices-aer_stats`.
 
+use super::filled::{Field, Form, fill as fill_row, rows_of, text_of};
+use super::pcitree::Tree;
 use super::probe::Probe;
-use luthier_protocol::facts::{AerTotals, PciDevice};
+use luthier_protocol::facts::Fact;
+use luthier_protocol::{Map, Value};
 
-/// A function with its state.
-pub fn with_state(probe: &mut Probe<'_>, folder: &str, device: PciDevice) -> PciDevice {
-    let at = |file: &str| format!("{folder}/{file}");
-    let number = |probe: &mut Probe<'_>, file: &str| probe.quiet_number::<u32>(&at(file));
-    // Only a link can sleep or fail, and virtual functions have none of their own.
-    let linked = device.link.is_some() && device.physical_function.is_none();
-    let capable = device.vfs_total.is_some();
-    PciDevice {
-        acpi_index: number(probe, "acpi_index").or_else(|| number(probe, "index")),
-        revision: probe.quiet(&at("revision")).map(str::to_owned),
-        power_state: probe.quiet(&at("power_state")).map(str::to_owned),
-        l1_aspm: linked.then(|| number(probe, "link/l1_aspm")).flatten().map(|on| on != 0),
-        aer: linked.then(|| errors(probe, folder)).flatten(),
-        sriov_drivers_autoprobe: capable
-            .then(|| number(probe, "sriov_drivers_autoprobe"))
-            .flatten()
-            .map(|takes| takes != 0),
-        ..device
+const ALL: [Field; 3] = [
+    ("acpi_index", "acpi_index", Form::Count),
+    ("revision", "revision", Form::Text),
+    ("power_state", "power_state", Form::Text),
+];
+const OF_LINKS: [Field; 1] = [("l1_aspm", "link/l1_aspm", Form::Flag)];
+const OF_CAPABLE: [Field; 1] = [("sriov_drivers_autoprobe", "sriov_drivers_autoprobe", Form::Flag)];
+const ROOT: [Field; 2] = [("acpi_path", "path", Form::Text), ("acpi_uid", "uid", Form::Text)];
+
+/// The kernel counts in all three files or in none.
+const ERRORS: [(&str, &str); 3] =
+    [("correctable", "aer_dev_correctable"), ("nonfatal", "aer_dev_nonfatal"), ("fatal", "aer_dev_fatal")];
+
+/// Fills the state of every function, and what ACPI says of every root bus.
+pub fn fill(probe: &mut Probe<'_>, tree: &Tree, pci: &mut Value) {
+    // A row for each function.
+    for (function, row) in tree.functions.iter().flatten().zip(rows_of(pci, "devices")) {
+        let has = |row: &Map, field: &str| row.get(field).is_some_and(|value| !value.is_null());
+        fill_row(probe, row, &function.folder, &ALL);
+        // Only a link can sleep or fail, and virtual functions have none of their own.
+        if has(row, "link") && !has(row, "physical_function") {
+            fill_row(probe, row, &function.folder, &OF_LINKS);
+            row.insert("aer".to_owned(), errors(probe, &function.folder));
+        }
+        if has(row, "vfs_total") {
+            fill_row(probe, row, &function.folder, &OF_CAPABLE);
+        }
+    }
+    for row in rows_of(pci, "roots") {
+        let folder = format!("/sys/devices/pci{}/firmware_node", text_of(row, "bus"));
+        fill_row(probe, row, &folder, &ROOT);
     }
 }
 
-/// `None` where the kernel counts none: all three files are there or none is.
-fn errors(probe: &mut Probe<'_>, folder: &str) -> Option<AerTotals> {
-    let correctable = probe.quiet(&format!("{folder}/aer_dev_correctable"))?;
-    let correctable = total(correctable);
-    let mut more = |file: &str| probe.quiet(&format!("{folder}/{file}")).and_then(total);
-    Some(AerTotals { correctable, nonfatal: more("aer_dev_nonfatal"), fatal: more("aer_dev_fatal") })
+fn errors(probe: &mut Probe<'_>, folder: &str) -> Value {
+    let mut row = Map::new();
+    for (name, file) in ERRORS {
+        match probe.quiet(&format!("{folder}/{file}")) {
+            Some(text) => row.insert(name.to_owned(), total(text).value()),
+            None if row.is_empty() => return Value::Null,
+            None => row.insert(name.to_owned(), Value::Null),
+        };
+    }
+    Value::Object(row)
 }
 
 /// The last line, `TOTAL_ERR_COR 3`, sums up those of single kinds.
 fn total(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("TOTAL_ERR_")?.rsplit(' ').next()?.parse().ok())
-}
-
-/// What ACPI says of the host bridge of a root bus.
-pub fn firmware_node(probe: &mut Probe<'_>, bus: &str, file: &str) -> Option<String> {
-    probe.quiet(&format!("/sys/devices/pci{bus}/firmware_node/{file}")).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -50,6 +65,7 @@ mod tests {
     use super::super::gather;
     use crate::host::Host;
     use luthier_protocol::Value;
+    use luthier_protocol::facts::{Fact, Pci};
     use serde_json::json;
 
     #[test]
@@ -98,6 +114,8 @@ mod tests {
         for key in ["acpi_index", "revision", "power_state", "l1_aspm", "aer", "sriov_drivers_autoprobe"] {
             assert_eq!(bridge[key], Value::Null, "{key}");
         }
+        let shape: Pci = serde_json::from_value(facts["pci"].clone()).unwrap();
+        assert_eq!(shape.value(), facts["pci"]);
         let root = &facts["pci"]["roots"][0];
         assert_eq!((&root["acpi_path"], &root["acpi_uid"]), (&json!("\\_SB_.PC02"), &json!("2")));
     }

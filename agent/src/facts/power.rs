@@ -44,7 +44,6 @@ impl FactSource for Power {
             .quiet(&format!("{CPUS}/cpuidle/current_governor"))
             .map(str::to_owned)
             .or_else(|| probe.text("power.idle.governor", &format!("{CPUS}/cpuidle/current_governor_ro")));
-        let limits = powerlimits::read(&mut probe, policies.first().map(|policy| policy.id), &online);
         let power = luthier_protocol::facts::Power {
             policies,
             turbo,
@@ -52,9 +51,11 @@ impl FactSource for Power {
             idle: Idle { driver, governor, states: states(&mut probe, &online) },
             energy_bias: energy_bias(&mut probe, &online),
             platform_profile: probe.text("power.platform_profile", "/sys/firmware/acpi/platform_profile"),
-            ..limits
+            ..Default::default()
         };
-        power.value()
+        let mut row = power.value();
+        powerlimits::fill(&mut probe, &mut row, &online);
+        row
     }
 }
 

@@ -2,31 +2,49 @@
 //! `Documentation/admin-guide/pm/`.
 
 use super::cpuset::CpuSet;
-use super::probe::{Probe, choices, chosen};
+use super::filled::{Field, Form, fill as fill_row, list, rows};
+use super::probe::Probe;
 use crate::host::order::map;
-use luthier_protocol::facts::{Power, Uncore};
+use luthier_protocol::Value;
+use luthier_protocol::facts::Fact;
 use std::collections::BTreeMap;
 
 const CPUS: &str = "/sys/devices/system/cpu";
 const UNCORE: &str = "/sys/devices/system/cpu/intel_uncore_frequency";
 
-/// Of `power`, what is said here; the rest is left open.
-pub fn read(probe: &mut Probe<'_>, policy: Option<u32>, online: &CpuSet) -> Power {
-    let mut words = |file: &str| probe.quiet(&format!("{CPUS}/cpufreq/policy{}/{file}", policy?)).map(choices);
-    let available_governors = words("scaling_available_governors");
-    let available_preferences = words("energy_performance_available_preferences");
-    let mut number = |file: &str| probe.quiet_number::<u32>(&format!("{CPUS}/intel_pstate/{file}"));
-    Power {
-        available_governors,
-        available_preferences,
-        min_perf_pct: number("min_perf_pct"),
-        max_perf_pct: number("max_perf_pct"),
-        hwp_dynamic_boost: number("hwp_dynamic_boost").map(|on| on != 0),
-        pm_qos_resume_latency_us: resume_latency(probe, online),
-        uncore: Some(uncore(probe)),
-        aspm_policy: probe.quiet("/sys/module/pcie_aspm/parameters/policy").map(|text| chosen(text).to_owned()),
-        ..Power::default()
+const POLICY: [Field; 2] = [
+    ("available_governors", "scaling_available_governors", Form::Words),
+    ("available_preferences", "energy_performance_available_preferences", Form::Words),
+];
+
+const PSTATE: [Field; 3] = [
+    ("min_perf_pct", "min_perf_pct", Form::Count),
+    ("max_perf_pct", "max_perf_pct", Form::Count),
+    ("hwp_dynamic_boost", "hwp_dynamic_boost", Form::Flag),
+];
+
+const LINKS: [Field; 1] = [("aspm_policy", "policy", Form::Chosen)];
+
+const PARTS: [Field; 4] = [
+    ("min_khz", "min_freq_khz", Form::Count),
+    ("max_khz", "max_freq_khz", Form::Count),
+    ("initial_min_khz", "initial_min_freq_khz", Form::Count),
+    ("initial_max_khz", "initial_max_freq_khz", Form::Count),
+];
+
+/// Fills the limits in `power`.
+pub fn fill(probe: &mut Probe<'_>, power: &mut Value, online: &CpuSet) {
+    let first = power.pointer("/policies/0/id").and_then(Value::as_u64);
+    let Some(row) = power.as_object_mut() else { return };
+    if let Some(id) = first {
+        fill_row(probe, row, &format!("{CPUS}/cpufreq/policy{id}"), &POLICY);
     }
+    fill_row(probe, row, &format!("{CPUS}/intel_pstate"), &PSTATE);
+    fill_row(probe, row, "/sys/module/pcie_aspm/parameters", &LINKS);
+    row.insert("pm_qos_resume_latency_us".to_owned(), resume_latency(probe, online).value());
+    // Newer kernels have folders `uncoreNN` beside those of whole packages, with other limits of the same parts.
+    let parts = probe.host.list(UNCORE).unwrap_or_default();
+    row.insert("uncore".to_owned(), list(rows(probe, UNCORE, parts, &PARTS)));
 }
 
 /// `None` where the kernel has no such limit; 0 stands for none set.
@@ -44,29 +62,14 @@ fn resume_latency(probe: &mut Probe<'_>, online: &CpuSet) -> Option<BTreeMap<Str
     known.then(|| map(found.into_iter().map(|(value, cpus)| (value, cpus.to_text()))))
 }
 
-/// Newer kernels have folders `uncoreNN` beside those of whole packages, with other limits of the same parts.
-fn uncore(probe: &mut Probe<'_>) -> Vec<Uncore> {
-    let mut found = Vec::new();
-    for name in probe.host.list(UNCORE).unwrap_or_default() {
-        let mut number = |file: &str| probe.quiet_number::<u64>(&format!("{UNCORE}/{name}/{file}"));
-        found.push(Uncore {
-            min_khz: number("min_freq_khz"),
-            max_khz: number("max_freq_khz"),
-            initial_min_khz: number("initial_min_freq_khz"),
-            initial_max_khz: number("initial_max_freq_khz"),
-            name,
-        });
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::super::gather;
+    use super::*;
     use crate::host::Host;
-    use luthier_protocol::Value;
+    use luthier_protocol::facts::Power;
     use serde_json::json;
 
     fn told(files: &[(&str, &str)]) -> Value {
@@ -108,6 +111,8 @@ mod tests {
         let row = json!({"name": "package_00_die_00", "min_khz": 800_000, "max_khz": null, "initial_min_khz": null,
             "initial_max_khz": 2_400_000});
         assert_eq!(power["uncore"], json!([row]));
+        let shape: Power = serde_json::from_value(power.clone()).unwrap();
+        assert_eq!(shape.value(), power);
     }
 
     #[test]

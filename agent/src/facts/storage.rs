@@ -1,85 +1,70 @@
 //! What block devices hang off: NVMe controllers, ports of Fibre Channel cards, iSCSI sessions. The kernel's account:
 //! `Documentation/ABI/testing/sysfs-class-nvme`, `Documentation/scsi/scsi_fc_transport.rst`.
 
+use super::filled::{Field, Form, list, rows, text_of};
 use super::pcitree;
 use super::probe::{Probe, numbered};
-use luthier_protocol::facts::{FcHost, IscsiSession, NvmeController};
+use luthier_protocol::Map;
+use luthier_protocol::facts::Fact;
 
 const NVME: &str = "/sys/class/nvme";
 const FC: &str = "/sys/class/fc_host";
 const SESSIONS: &str = "/sys/class/iscsi_session";
 const CONNECTIONS: &str = "/sys/class/iscsi_connection";
 
-/// Text of one file in the folder of one thing.
-fn text(probe: &mut Probe<'_>, class: &str, name: &str, file: &str) -> Option<String> {
-    probe.quiet(&format!("{class}/{name}/{file}")).filter(|text| !text.is_empty()).map(str::to_owned)
+const NVME_FIELDS: [Field; 8] = [
+    ("model", "model", Form::Text),
+    ("firmware_rev", "firmware_rev", Form::Text),
+    ("transport", "transport", Form::Text),
+    ("address", "address", Form::Text),
+    ("state", "state", Form::Text),
+    ("queue_count", "queue_count", Form::Count),
+    ("sqsize", "sqsize", Form::Count),
+    ("numa_node", "numa_node", Form::Count),
+];
+
+const FC_FIELDS: [Field; 5] = [
+    ("port_state", "port_state", Form::Text),
+    ("speed", "speed", Form::Text),
+    ("supported_speeds", "supported_speeds", Form::Text),
+    ("port_name", "port_name", Form::Text),
+    ("fabric_name", "fabric_name", Form::Text),
+];
+
+const SESSION_FIELDS: [Field; 4] = [
+    ("state", "state", Form::Text),
+    ("targetname", "targetname", Form::Text),
+    ("ifacename", "ifacename", Form::Text),
+    ("recovery_tmo", "recovery_tmo", Form::Number),
+];
+
+/// Fills `nvme`, `fc_hosts` and `iscsi_sessions`. A link whose device went away meanwhile makes no row.
+pub fn fill(probe: &mut Probe<'_>, block: &mut Map) {
+    let mut of = |class: &str, fields: &[Field]| {
+        let names = probe.host.list(class).unwrap_or_default();
+        rows(probe, class, names, fields)
+    };
+    let (nvme, mut ports, mut sessions) = (of(NVME, &NVME_FIELDS), of(FC, &FC_FIELDS), of(SESSIONS, &SESSION_FIELDS));
+    for port in &mut ports {
+        let link = probe.host.read_link(&format!("{FC}/{}", text_of(port, "name"))).unwrap_or_default();
+        let pci = link.rsplit('/').find(|part| pcitree::is_address(part)).map(str::to_owned);
+        port.insert("pci".to_owned(), pci.value());
+    }
+    for session in &mut sessions {
+        let portal = portal(probe, &text_of(session, "name"));
+        session.insert("portal".to_owned(), portal.value());
+    }
+    for (name, rows) in [("nvme", nvme), ("fc_hosts", ports), ("iscsi_sessions", sessions)] {
+        block.insert(name.to_owned(), list(rows));
+    }
 }
 
-/// Every NVMe controller.
-pub fn nvme(probe: &mut Probe<'_>) -> Vec<NvmeController> {
-    let mut found = Vec::new();
-    for name in probe.host.list(NVME).unwrap_or_default() {
-        let mut text = |file: &str| text(probe, NVME, &name, file);
-        // A link whose controller went away meanwhile.
-        let Some(state) = text("state").or_else(|| text("transport")) else { continue };
-        found.push(NvmeController {
-            model: text("model"),
-            firmware_rev: text("firmware_rev"),
-            transport: text("transport"),
-            address: text("address"),
-            state: Some(state),
-            queue_count: text("queue_count").and_then(|count| count.parse().ok()),
-            sqsize: text("sqsize").and_then(|count| count.parse().ok()),
-            numa_node: text("numa_node").and_then(|node| node.parse().ok()),
-            name,
-        });
-    }
-    found
-}
-
-/// Every port of a Fibre Channel card.
-pub fn fc_hosts(probe: &mut Probe<'_>) -> Vec<FcHost> {
-    let mut found = Vec::new();
-    for name in probe.host.list(FC).unwrap_or_default() {
-        let link = probe.host.read_link(&format!("{FC}/{name}")).unwrap_or_default();
-        let mut text = |file: &str| text(probe, FC, &name, file);
-        found.push(FcHost {
-            port_state: text("port_state"),
-            speed: text("speed"),
-            supported_speeds: text("supported_speeds"),
-            port_name: text("port_name"),
-            fabric_name: text("fabric_name"),
-            pci: link.rsplit('/').find(|part| pcitree::is_address(part)).map(str::to_owned),
-            name,
-        });
-    }
-    found
-}
-
-/// Every iSCSI session with its first connection.
-pub fn iscsi_sessions(probe: &mut Probe<'_>) -> Vec<IscsiSession> {
-    let mut found = Vec::new();
-    for name in probe.host.list(SESSIONS).unwrap_or_default() {
-        let Some(number) = numbered(&name, "session") else { continue };
-        let connection = format!("connection{number}:0");
-        let address = text(probe, CONNECTIONS, &connection, "persistent_address");
-        let port = text(probe, CONNECTIONS, &connection, "persistent_port");
-        let portal = match (address, port) {
-            (Some(address), Some(port)) if address.contains(':') => Some(format!("[{address}]:{port}")),
-            (Some(address), Some(port)) => Some(format!("{address}:{port}")),
-            (address, _) => address,
-        };
-        let mut text = |file: &str| text(probe, SESSIONS, &name, file);
-        found.push(IscsiSession {
-            state: text("state"),
-            targetname: text("targetname"),
-            portal,
-            ifacename: text("ifacename"),
-            recovery_tmo: text("recovery_tmo").and_then(|seconds| seconds.parse().ok()),
-            name,
-        });
-    }
-    found
+/// Where the first connection of a session leads.
+fn portal(probe: &mut Probe<'_>, session: &str) -> Option<String> {
+    let folder = format!("{CONNECTIONS}/connection{}:0", numbered(session, "session")?);
+    let address = probe.quiet(&format!("{folder}/persistent_address"))?.to_owned();
+    let Some(port) = probe.quiet(&format!("{folder}/persistent_port")) else { return Some(address) };
+    Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
 }
 
 #[cfg(test)]
@@ -87,8 +72,10 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::super::gather;
+    use super::*;
     use crate::host::Host;
     use luthier_protocol::Value;
+    use luthier_protocol::facts::Block;
     use serde_json::json;
 
     #[test]
@@ -133,5 +120,7 @@ mod tests {
         let session = json!({"name": "session2", "state": "LOGGED_IN", "targetname": "iqn.2003-01.org.example:disks",
             "portal": "[2001:db8::7]:3260", "ifacename": null, "recovery_tmo": 5});
         assert_eq!(facts["block"]["iscsi_sessions"], json!([session]));
+        let shape: Block = serde_json::from_value(facts["block"].clone()).unwrap();
+        assert_eq!(shape.value(), facts["block"]);
     }
 }

@@ -56,7 +56,7 @@ shape! {
         label: Option<String>,
         /// Number the firmware gives to a device on the board, from which names of network interfaces are made; `null` for
         /// none.
-        ["", "`acpi_index`, else `index`"]
+        ["", "`acpi_index`"]
         acpi_index: Option<u32>,
         /// Revision of the chip.
         ["8 bits, hexadecimal", "`revision`"]
