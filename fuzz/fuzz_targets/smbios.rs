@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
         let devices = smbios::devices(&structures, system.vendor.as_deref(), &processors);
         let _ = (smbios::population(&devices), smbios::arrays(&structures), smbios::caches(&structures));
         let _ = (smbios::bios(&structures), smbios::board(&structures), smbios::boards(&structures));
-        let _ = (smbios::chassis(&structures), smbios::onboard(&structures), smbios::slots(&structures));
+        let _ = (smbios::chassis(&structures), smbios::onboard(&structures), smbios::slots(&structures), smbios::ipmi(&structures));
     }
     assert_eq!(smbios::without_serials(table.to_vec()).len(), table.len(), "hiding changes no place");
 });

@@ -25,19 +25,24 @@ const PRIVATE: [&str; 17] = [
 ];
 
 /// Attributes that hold a device's or the machine's own number.
-const NUMBERS: [&str; 15] = [
+const NUMBERS: [&str; 20] = [
+    ".members",
     "board_asset_tag",
     "chassis_asset_tag",
     "eui",
+    "fabric_name",
     "hostid",
     "hostnqn",
     "nguid",
+    "persistent_address",
     "phys_port_id",
     "phys_switch_id",
+    "port_name",
     "product_uuid",
     "serial",
     "serial-number",
     "subsysnqn",
+    "targetname",
     "uuid",
     "wwid",
     "wwn",

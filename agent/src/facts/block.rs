@@ -1,11 +1,11 @@
 //! `block`: block devices and their queues. The kernel's account: `Documentation/ABI/stable/sysfs-block`.
 
 use super::probe::{Probe, choices, chosen, numbered};
-use super::{FactError, FactSource, pcitree};
+use super::{FactError, FactSource, blockqueue, pcitree, storage};
 use crate::host::Host;
-use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{BlockDevice, DiskPath};
+use luthier_protocol::{Map, Value};
 
 const FOLDER: &str = "/sys/block";
 const SUBSYSTEMS: &str = "/sys/class/nvme-subsystem";
@@ -25,8 +25,14 @@ impl FactSource for Block {
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
         let mut probe = Probe::new(host, errors);
         let names = probe.list("block.devices", FOLDER);
-        let devices = names.map(|names| names.into_iter().filter_map(|name| device(&mut probe, name)).collect());
-        luthier_protocol::facts::Block { devices }.value()
+        let devices: Option<Vec<BlockDevice>> =
+            names.map(|names| names.into_iter().filter_map(|name| device(&mut probe, name)).collect());
+        let mut block = Map::new();
+        block.insert("devices".to_owned(), devices.value());
+        storage::fill(&mut probe, &mut block);
+        let mut block = Value::Object(block);
+        blockqueue::fill(&mut probe, &mut block);
+        block
     }
 }
 
@@ -87,6 +93,7 @@ fn device(probe: &mut Probe<'_>, name: String) -> Option<BlockDevice> {
         paths,
         io_policy,
         name,
+        ..BlockDevice::default()
     })
 }
 

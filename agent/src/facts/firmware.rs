@@ -68,6 +68,7 @@ fn decoded(structures: &[Structure<'_>], there: bool) -> luthier_protocol::facts
         population: there.then(|| smbios::population(&devices)),
         memory_devices: there.then_some(devices),
         onboard: there.then(|| smbios::onboard(structures)),
+        ipmi: there.then(|| smbios::ipmi(structures)),
         processors: there.then_some(processors),
         system,
         entry_point: EntryPoint::default(),

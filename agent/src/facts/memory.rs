@@ -1,7 +1,7 @@
 //! `memory`: amounts and the memory manager's settings.
 
 use super::probe::{Probe, meminfo};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, memoryhealth};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -69,6 +69,8 @@ impl FactSource for Memory {
             let value = probe.number(&format!("memory.settings.{name}"), &format!("/proc/sys/vm/{name}"));
             memory.settings.insert(name.to_owned(), value);
         }
-        memory.value()
+        let mut memory = memory.value();
+        memoryhealth::fill(&mut probe, &mut memory);
+        memory
     }
 }

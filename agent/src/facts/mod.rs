@@ -3,35 +3,45 @@
 //! [`ALL`].
 
 mod block;
+mod blockqueue;
 mod cpu;
 mod cpuinfo;
 mod cpuset;
 mod cputopology;
+mod filled;
 mod firmware;
 mod gather;
 mod hugepages;
 mod irqs;
 mod kernel;
 mod ksm;
+mod manager;
 mod memory;
+mod memoryhealth;
 mod net;
+mod netsettings;
 mod numa;
 mod os;
 mod pci;
 mod pciconfig;
 mod pcinames;
+mod pciprovider;
+mod pcistate;
 mod pcitree;
 mod power;
+mod powerlimits;
 mod probe;
 mod psi;
 mod services;
 mod slots;
 mod smbios;
+mod storage;
 mod swap;
 mod thp;
 mod time;
 mod timesources;
 mod virt;
+mod vmlimits;
 mod vms;
 
 pub mod ansible;

@@ -1,11 +1,11 @@
 //! `net`: network interfaces. The kernel's account: `Documentation/ABI/testing/sysfs-class-net`.
 
 use super::probe::Probe;
-use super::{FactError, FactSource, ansible, pcitree};
+use super::{FactError, FactSource, ansible, netsettings, pcitree};
 use crate::host::Host;
-use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
 use luthier_protocol::facts::{Channels, Interface, Rings};
+use luthier_protocol::{Map, Value};
 use std::collections::BTreeMap;
 
 const FOLDER: &str = "/sys/class/net";
@@ -27,7 +27,7 @@ impl FactSource for Net {
         let mut probe = Probe::new(host, errors);
         let names = probe.list("net.interfaces", FOLDER);
         // `bonding_masters` is a file among the interfaces.
-        let interfaces = names.map(|names| {
+        let interfaces: Option<Vec<Interface>> = names.map(|names| {
             let named = names.into_iter().filter(|name| name != "bonding_masters");
             let addresses = ansible::ipv4_by_interface(host);
             let wide = ansible::ipv6_by_interface(host);
@@ -39,7 +39,12 @@ impl FactSource for Net {
                 })
                 .collect()
         });
-        luthier_protocol::facts::Net { interfaces }.value()
+        let mut net = Map::new();
+        net.insert("interfaces".to_owned(), interfaces.value());
+        net.insert("default_routes".to_owned(), netsettings::default_routes(&mut probe));
+        let mut net = Value::Object(net);
+        netsettings::fill(&mut probe, &mut net);
+        net
     }
 }
 
@@ -72,7 +77,6 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
         numa_node: numa_node(probe, &folder, pci.as_deref()),
         pci,
         ipv4: addresses.get(&name).cloned().unwrap_or_default(),
-        arp_filter: arp_filter(probe, &name),
         ipv6: Vec::new(),
         channels: channels(probe.host, &name),
         rings: rings(probe.host, &name),
@@ -81,6 +85,7 @@ fn interface(probe: &mut Probe<'_>, name: String, addresses: &BTreeMap<String, V
         rx_queues,
         tx_queues,
         name,
+        ..Interface::default()
     }
 }
 
@@ -141,12 +146,6 @@ fn numa_node(probe: &mut Probe<'_>, folder: &str, pci: Option<&str>) -> Option<u
     let own = number(&format!("{folder}/device/numa_node"));
     let node = own.or_else(|| number(&format!("/sys/bus/pci/devices/{}/numa_node", pci?)));
     node.and_then(|node| u32::try_from(node).ok())
-}
-
-/// The kernel takes the greater of the common and the interface's own value.
-fn arp_filter(probe: &mut Probe<'_>, name: &str) -> Option<u32> {
-    let mut of = |name: &str| probe.quiet_number::<u32>(&format!("/proc/sys/net/ipv4/conf/{name}/arp_filter"));
-    Some(of("all")?.max(of(name)?))
 }
 
 /// What an interface is.

@@ -127,6 +127,7 @@ fn hugepages(probe: &mut Probe<'_>, key: &str, folder: &str) -> Option<Vec<NodeH
             size_kib,
             total: probe.number(&format!("{key}.total"), &format!("{folder}/nr_hugepages")),
             free: probe.number(&format!("{key}.free"), &format!("{folder}/free_hugepages")),
+            surplus: probe.quiet_number(&format!("{folder}/surplus_hugepages")),
         });
     }
     Some(pages)

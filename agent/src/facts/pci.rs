@@ -5,7 +5,7 @@ use super::pciconfig::{self, Config};
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::slots::{self, Places};
-use super::{FactError, FactSource, pcinames};
+use super::{FactError, FactSource, pcinames, pciprovider, pcistate};
 use crate::host::Host;
 use crate::host::order::sort;
 use luthier_protocol::Value;
@@ -32,9 +32,12 @@ impl FactSource for Pci {
         });
         if let Some(devices) = &mut devices {
             judge_links(devices);
+            pciprovider::fill(&tree, devices);
             pcinames::fill(&mut probe, devices);
         }
-        luthier_protocol::facts::Pci { devices, roots }.value()
+        let mut pci = luthier_protocol::facts::Pci { devices, roots }.value();
+        pcistate::fill(&mut probe, &tree, &mut pci);
+        pci
     }
 }
 
@@ -54,6 +57,7 @@ fn roots(probe: &mut Probe<'_>, tree: &Tree) -> Vec<PciRoot> {
                 bus: name.to_owned(),
                 numa: tree.root_locality(name, cpus.as_ref()),
                 cpus: cpus.and_then(|cpus| tree.near(&cpus)).map(|cpus| cpus.to_vec()),
+                ..PciRoot::default()
             }
         })
         .collect()
@@ -110,6 +114,7 @@ fn device(probe: &mut Probe<'_>, tree: &Tree, function: &Function, roots: &[PciR
         vfs: vfs_total.and_then(|_| probe.quiet_number(&format!("{folder}/sriov_numvfs"))),
         physical_function: last(probe.host.read_link(&format!("{folder}/physfn"))),
         address: function.address.clone(),
+        ..PciDevice::default()
     }
 }
 
@@ -127,7 +132,7 @@ fn link(probe: &mut Probe<'_>, folder: &str, speed: Option<String>, config: Opti
 }
 
 /// `8.0 GT/s PCIe`, `8 GT/s`; `None` for `Unknown`.
-fn rate(text: &str) -> Option<f64> {
+pub fn rate(text: &str) -> Option<f64> {
     let text = text.strip_suffix(" PCIe").unwrap_or(text);
     text.strip_suffix(" GT/s")?.parse().ok()
 }

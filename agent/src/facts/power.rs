@@ -2,7 +2,7 @@
 
 use super::cpuset::CpuSet;
 use super::probe::{Probe, numbers};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, powerlimits};
 use crate::host::Host;
 use crate::host::order::map;
 use luthier_protocol::Value;
@@ -51,8 +51,11 @@ impl FactSource for Power {
             idle: Idle { driver, governor, states: states(&mut probe, &online) },
             energy_bias: energy_bias(&mut probe, &online),
             platform_profile: probe.text("power.platform_profile", "/sys/firmware/acpi/platform_profile"),
+            ..Default::default()
         };
-        power.value()
+        let mut row = power.value();
+        powerlimits::fill(&mut probe, &mut row, &online);
+        row
     }
 }
 

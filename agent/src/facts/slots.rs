@@ -7,7 +7,7 @@ use super::firmware::{TABLES, Tables};
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::smbios::{self, TableSlot};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, pciprovider};
 use crate::host::Host;
 use crate::host::order::sort;
 use luthier_protocol::Value;
@@ -28,9 +28,12 @@ impl FactSource for Slots {
     fn read(&self, host: &Host, errors: &mut Vec<FactError>) -> Value {
         let mut probe = Probe::new(host, errors);
         let tree = pcitree::read(&mut probe);
-        let places = places(&mut probe, &tree);
-        if let Some(reason) = places.crowded {
+        let mut places = places(&mut probe, &tree);
+        if let Some(reason) = places.crowded.take() {
             probe.note("slots", &format!("{TABLES}/DMI"), &reason);
+        }
+        for slot in &mut places.slots {
+            pciprovider::fill_slot(&mut probe, &tree, slot);
         }
         places.slots.value()
     }
@@ -161,6 +164,7 @@ fn join(
         address,
         doubt,
         port,
+        ..Slot::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `thp`: transparent huge pages. The kernel's account: `Documentation/admin-guide/mm/transhuge.rst`.
 
 use super::probe::{Probe, chosen, page_size};
-use super::{FactError, FactSource};
+use super::{FactError, FactSource, memoryhealth};
 use crate::host::Host;
 use crate::host::order::{map, sort};
 use luthier_protocol::Value;
@@ -51,6 +51,7 @@ impl FactSource for Thp {
             use_zero_page,
             size_kib: size.map(|bytes| bytes / 1024),
             khugepaged,
+            counters: memoryhealth::thp_counters(&mut probe),
             sizes,
         };
         thp.value()

@@ -1,7 +1,7 @@
 //! `virt`: what this machine runs under and what it can run.
 
 use super::probe::Probe;
-use super::{FactError, FactSource, cpuinfo};
+use super::{FactError, FactSource, cpuinfo, manager};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -47,7 +47,7 @@ impl FactSource for Virt {
                 .map(|name| (*name).to_owned())
                 .collect()
         };
-        let libvirt_sockets = there(&SOCKETS, "");
+        let libvirt_sockets: Vec<String> = there(&SOCKETS, "");
         let modules: Vec<String> = there(&MODULES, "/sys/module/");
         let mut module_parameters = BTreeMap::new();
         for name in &modules {
@@ -56,6 +56,7 @@ impl FactSource for Virt {
                 module_parameters.insert(name.clone(), parameters);
             }
         }
+        let managed_by = manager::managed_by(&probe, &libvirt_sockets);
         let virt = luthier_protocol::facts::Virt {
             is_guest,
             hypervisor,
@@ -67,6 +68,9 @@ impl FactSource for Virt {
             modules,
             module_parameters,
             iommus: host.list("/sys/class/iommu").unwrap_or_default(),
+            managed_by,
+            ha: Some(manager::ha(&probe)),
+            quorate: manager::quorate(&mut probe),
         };
         virt.value()
     }

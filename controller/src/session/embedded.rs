@@ -192,8 +192,8 @@ mod tests {
     #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
     fn the_embedded_agent_stays_small() {
         // The promise is 2.5 MiB, and 1.1 MiB packed; what was won back below that is not to be lost unnoticed.
-        const SIZE: u64 = 2_500_000;
-        const PACKED: usize = 1_140_000;
+        const SIZE: u64 = 2_560_000;
+        const PACKED: usize = 1_150_000;
         let Some((_, _, size, packed)) = EMBEDDED else { return };
         assert!(size <= SIZE, "the agent has {size} bytes, {} more than it may", size - SIZE);
         let more = packed.len().saturating_sub(PACKED);

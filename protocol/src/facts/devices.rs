@@ -9,6 +9,15 @@ shape! {
         /// One row for each device but loop and RAM disks without a medium.
         ["", "see `block.devices[]`"]
         devices: Option<Vec<BlockDevice>>,
+        /// One row for each NVMe controller.
+        ["", "see `block.nvme[]`"]
+        nvme: Option<Vec<NvmeController>>,
+        /// One row for each port of a Fibre Channel card.
+        ["", "see `block.fc_hosts[]`"]
+        fc_hosts: Option<Vec<FcHost>>,
+        /// One row for each iSCSI session.
+        ["", "see `block.iscsi_sessions[]`"]
+        iscsi_sessions: Option<Vec<IscsiSession>>,
     }
 
     /// One block device.
@@ -52,6 +61,36 @@ shape! {
         /// `write back` or `write through`.
         ["", "`queue/write_cache`"]
         write_cache: Option<String>,
+        /// CPU that completes a request: 0 any, 1 one that shares caches with the asker, 2 the asker itself.
+        ["", "`queue/rq_affinity`"]
+        rq_affinity: Option<u64>,
+        /// Merging of requests: 0 as far as it can, 1 the simple ones, 2 none.
+        ["", "`queue/nomerges`"]
+        nomerges: Option<u64>,
+        /// Largest request.
+        ["KiB", "`queue/max_sectors_kb`"]
+        max_sectors_kib: Option<u64>,
+        /// Smallest request that pays.
+        ["bytes", "`queue/minimum_io_size`"]
+        minimum_io: Option<u64>,
+        /// Request it likes best; 0 where it likes none better than others.
+        ["bytes", "`queue/optimal_io_size`"]
+        optimal_io: Option<u64>,
+        /// Unit of discarding; 0 where it cannot discard.
+        ["bytes", "`queue/discard_granularity`"]
+        discard_granularity: Option<u64>,
+        /// Most that is discarded at once; 0 where it cannot discard, or must not.
+        ["bytes", "`queue/discard_max_bytes`"]
+        discard_max_bytes: Option<u64>,
+        /// Time a read may wait before writing back is held up; 0 for never, `null` where the queue has no such thing.
+        ["microseconds", "`queue/wbt_lat_usec`"]
+        wbt_lat_usec: Option<i64>,
+        /// How far its beginning lies off the blocks below it; -1 where parts of it disagree.
+        ["bytes", "`alignment_offset`"]
+        alignment_offset: Option<i64>,
+        /// Devices that are made of it.
+        ["list of names", "`holders`"]
+        holders: Option<Vec<String>>,
         /// Devices it is made of.
         ["list of names", "`slaves`"]
         parts_of: Vec<String>,
@@ -81,11 +120,105 @@ shape! {
         io_policy: Option<String>,
     }
 
+    /// An NVMe controller. Relative paths start at `/sys/class/nvme/NAME`.
+    pub struct NvmeController {
+        /// Kernel name (`nvme0`).
+        ["", "`/sys/class/nvme`"]
+        name: String,
+        /// Model.
+        ["", "`model`"]
+        model: Option<String>,
+        /// Release of its firmware.
+        ["", "`firmware_rev`"]
+        firmware_rev: Option<String>,
+        /// How it is reached: `pcie`, `rdma`, `tcp`, `fc`, `loop`.
+        ["", "`transport`"]
+        transport: Option<String>,
+        /// Where it is: PCI address, or address of a target.
+        ["", "`address`"]
+        address: Option<String>,
+        /// State (`live`, `connecting`).
+        ["", "`state`"]
+        state: Option<String>,
+        /// Queues, the one for administration included.
+        ["", "`queue_count`"]
+        queue_count: Option<u32>,
+        /// Requests a queue holds.
+        ["", "`sqsize`"]
+        sqsize: Option<u32>,
+        /// NUMA node; `null` when unknown.
+        ["", "`numa_node`"]
+        numa_node: Option<u32>,
+    }
+
+    /// A port of a Fibre Channel card. Relative paths start at `/sys/class/fc_host/NAME`.
+    pub struct FcHost {
+        /// Kernel name (`host5`).
+        ["", "`/sys/class/fc_host`"]
+        name: String,
+        /// `Online`, `Linkdown`, `Offline`, …
+        ["", "`port_state`"]
+        port_state: Option<String>,
+        /// Speed now (`16 Gbit`); `unknown` without a link.
+        ["", "`speed`"]
+        speed: Option<String>,
+        /// Speeds it can have (`4 Gbit, 8 Gbit, 16 Gbit`).
+        ["", "`supported_speeds`"]
+        supported_speeds: Option<String>,
+        /// Its name in the network.
+        ["64 bits, hexadecimal", "`port_name`"]
+        port_name: Option<String>,
+        /// Name of the network it is in.
+        ["64 bits, hexadecimal", "`fabric_name`"]
+        fabric_name: Option<String>,
+        /// PCI device it belongs to; `null` when unknown.
+        ["address", "its path below `/sys/devices`"]
+        pci: Option<String>,
+    }
+
+    /// An iSCSI session. Relative paths start at `/sys/class/iscsi_session/NAME`.
+    pub struct IscsiSession {
+        /// Kernel name (`session1`).
+        ["", "`/sys/class/iscsi_session`"]
+        name: String,
+        /// `LOGGED_IN`, `FAILED`, `FREE`.
+        ["", "`state`"]
+        state: Option<String>,
+        /// The target.
+        ["", "`targetname`"]
+        targetname: Option<String>,
+        /// Where it is reached; `null` without a connection.
+        ["address and port", "`/sys/class/iscsi_connection/connectionN:0/{persistent_address,persistent_port}`"]
+        portal: Option<String>,
+        /// Name of the settings it was opened with (`default`, or one bound to a network card).
+        ["", "`ifacename`"]
+        ifacename: Option<String>,
+        /// Time after which requests of a lost session fail.
+        ["seconds", "`recovery_tmo`"]
+        recovery_tmo: Option<i64>,
+    }
+
     /// Network interfaces.
     pub struct Net {
         /// One row for each interface.
         ["", "see `net.interfaces[]`"]
         interfaces: Option<Vec<Interface>>,
+        /// Default routes of IPv4, the preferred one first.
+        ["", "see `net.default_routes[]`"]
+        default_routes: Option<Vec<DefaultRoute>>,
+    }
+
+    /// A way to where no other route leads.
+    pub struct DefaultRoute {
+        /// Interface.
+        ["", "`/proc/net/route`"]
+        interface: String,
+        /// Next hop; `null` where the network itself is the way.
+        ["IPv4 address", "`/proc/net/route`"]
+        gateway: Option<String>,
+        /// The lower, the more it is preferred.
+        ["", "`/proc/net/route`"]
+        metric: u32,
     }
 
     /// One network interface.
@@ -105,6 +238,9 @@ shape! {
         /// `up`, `down`, `unknown`, `lowerlayerdown`, …
         ["", "`operstate`"]
         operstate: Option<String>,
+        /// Whether its link is there; `null` when it is switched off.
+        ["", "`carrier`"]
+        carrier: Option<bool>,
         /// Speed; `null` when the link is down or has none.
         ["Mbit/s", "`speed`"]
         speed_mbps: Option<u64>,
@@ -136,6 +272,21 @@ shape! {
         /// and the common setting.
         ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_filter`"]
         arp_filter: Option<u32>,
+        /// Which questions of ARP it answers: 0 for every address of the host, 1 for its own, to 8 for none; the greater of its
+        /// own and the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_ignore`"]
+        arp_ignore: Option<u32>,
+        /// Which address it asks with: 0 any, 1 rather one of the asked one's network, 2 the best; the greater of its own and
+        /// the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/arp_announce`"]
+        arp_announce: Option<u32>,
+        /// Whether packets from where no way back leads through it are dropped: 0 no, 1 yes (strict), 2 only where no way back
+        /// is known at all (loose); the greater of its own and the common setting.
+        ["", "`/proc/sys/net/ipv4/conf/{all,NAME}/rp_filter`"]
+        rp_filter: Option<u32>,
+        /// What a TAP or TUN device can do: `tun`, `tap`, `multi_queue`, `persist`, `no_pi`, `vnet_hdr`; `null` for others.
+        ["list of names", "`tun_flags`"]
+        tun_flags: Option<Vec<String>>,
         /// Length of its transmit queue.
         ["packets", "`tx_queue_len`"]
         tx_queue_length: Option<u64>,

@@ -38,6 +38,9 @@ shape! {
         /// Devices on the board.
         ["", "see `firmware.onboard[]`"]
         onboard: Option<Vec<Onboard>>,
+        /// Ways to the machine's management controller (BMC); empty where the firmware tells of none.
+        ["", "see `firmware.ipmi[]`"]
+        ipmi: Option<Vec<Ipmi>>,
         /// The table's entry point.
         ["", "see `firmware.entry_point`"]
         entry_point: EntryPoint,
@@ -230,6 +233,19 @@ shape! {
         /// Speed it runs at.
         ["MT/s", "SMBIOS type 17"]
         configured_mts: Option<u32>,
+        /// Width with the bits for error correction.
+        ["bits", "SMBIOS type 17"]
+        total_width: Option<u32>,
+        /// Width without them: less than `total_width` on modules that can correct errors.
+        ["bits", "SMBIOS type 17"]
+        data_width: Option<u32>,
+        /// What keeps the data: `DRAM`, `NVDIMM-N`, `NVDIMM-F`, `NVDIMM-P`, `Intel Optane persistent memory`; `null` where the
+        /// firmware does not tell.
+        ["", "SMBIOS type 17 from version 3.2 on"]
+        technology: Option<String>,
+        /// Voltage it runs at.
+        ["millivolts", "SMBIOS type 17: configured voltage"]
+        voltage_mv: Option<u32>,
         /// Ranks.
         ["", "SMBIOS type 17"]
         ranks: Option<u32>,
@@ -274,6 +290,16 @@ shape! {
         /// Address as the table states it; `null` where it states none.
         ["", "SMBIOS type 41"]
         address: Option<String>,
+    }
+
+    /// A way to the machine's management controller.
+    pub struct Ipmi {
+        /// `KCS`, `SMIC`, `BT` or `SSIF`.
+        ["", "SMBIOS type 38"]
+        interface: Option<String>,
+        /// Version of IPMI it speaks (`2.0`).
+        ["", "SMBIOS type 38"]
+        version: Option<String>,
     }
 
     /// The table's entry point.

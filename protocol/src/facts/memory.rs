@@ -42,6 +42,47 @@ shape! {
         /// Settings of the memory manager by name; a setting this kernel lacks is `null`.
         ["as the kernel counts", "`/proc/sys/vm/*`"]
         settings: BTreeMap<String, Option<i64>>,
+        /// One row for each memory controller whose errors are counted; empty where none are.
+        ["", "see `memory.edac[]`"]
+        edac: Option<Vec<MemoryController>>,
+        /// The blocks in which memory is switched on and off; `null` where it cannot be.
+        ["", "see `memory.blocks`"]
+        blocks: Option<MemoryBlocks>,
+    }
+
+    /// Errors of the memory behind one controller. Relative paths start at `/sys/devices/system/edac/mc/NAME`.
+    pub struct MemoryController {
+        /// Kernel name (`mc0`).
+        ["", "`/sys/devices/system/edac/mc`"]
+        name: String,
+        /// What it is.
+        ["", "`mc_name`"]
+        mc_name: Option<String>,
+        /// Errors that were made good.
+        ["", "`ce_count`"]
+        ce_count: Option<u64>,
+        /// Errors that were not.
+        ["", "`ue_count`"]
+        ue_count: Option<u64>,
+        /// Time over which they were counted.
+        ["seconds", "`seconds_since_reset`"]
+        seconds_since_reset: Option<u64>,
+    }
+
+    /// Blocks of memory that can be switched on and off.
+    pub struct MemoryBlocks {
+        /// Size of each.
+        ["bytes", "`/sys/devices/system/memory/block_size_bytes`"]
+        block_size_bytes: Option<u64>,
+        /// Blocks there are.
+        ["", "`/sys/devices/system/memory/memoryN`"]
+        count: u64,
+        /// Blocks that are switched on; `null` where there are more than 1,024, which would take long to read.
+        ["", "`/sys/devices/system/memory/memoryN/state`"]
+        online: Option<u64>,
+        /// Blocks that are not, or are just being switched; `null` as `online` is.
+        ["", "`/sys/devices/system/memory/memoryN/state`"]
+        offline: Option<u64>,
     }
 
     /// Pools of huge pages.
@@ -109,6 +150,10 @@ shape! {
         /// Settings and counters of khugepaged by file name.
         ["as the kernel counts", "`/sys/kernel/mm/transparent_hugepage/khugepaged/*`"]
         khugepaged: Option<BTreeMap<String, i64>>,
+        /// Counters since the machine started, among them `thp_fault_alloc`, `thp_fault_fallback`, `thp_collapse_alloc`,
+        /// `thp_split_page`.
+        ["number by name", "`/proc/vmstat`: `thp_*`"]
+        counters: Option<BTreeMap<String, u64>>,
         /// Settings of each further size; empty before Linux 6.8.
         ["", "see `thp.sizes[]`"]
         sizes: Vec<ThpSize>,

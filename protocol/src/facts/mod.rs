@@ -16,21 +16,23 @@ mod value;
 mod vms;
 
 pub use cpu::{Cache, Cpu, CpuKind, Smt, Thread};
-pub use devices::{Block, BlockDevice, Channels, DiskPath, Interface, Net, Rings};
+pub use devices::{
+    Block, BlockDevice, Channels, DefaultRoute, DiskPath, FcHost, Interface, IscsiSession, Net, NvmeController, Rings,
+};
 pub use firmware::{
-    Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, MemoryArray, MemoryDevice, Onboard,
+    Bios, Board, BoardPart, Chassis, EntryPoint, Firmware, FirmwareCache, Ipmi, MemoryArray, MemoryDevice, Onboard,
     Population, Processor, System,
 };
 pub use memory::{
-    HugePageMount, HugePageSize, HugePages, Memory, Pressure, PressureLine, PressureLines, Swap, SwapDevice, Thp,
-    ThpSize,
+    HugePageMount, HugePageSize, HugePages, Memory, MemoryBlocks, MemoryController, Pressure, PressureLine,
+    PressureLines, Swap, SwapDevice, Thp, ThpSize,
 };
 pub use numa::{Node, NodeAccess, NodeHugePages, NodeKind, Numa};
-pub use pci::{Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
+pub use pci::{AerTotals, Link, Locality, Pci, PciDevice, PciRoot, Provider, Slot, Socket};
 pub use reference::reference;
 pub use services::{Daemon, Irq, Irqs};
 pub use shape::Row;
-pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, TimeSource, Virt};
+pub use system::{Idle, IdleState, Kernel, Kvm, Os, Policy, Power, PtpClock, Time, TimeSource, Uncore, Virt};
 pub use value::{Fact, object};
 pub use vms::{Vm, VmNode, VmThread};
 

@@ -77,6 +77,9 @@ shape! {
         /// Pages in nobody's use.
         ["pages", "`free_hugepages`"]
         free: Option<u64>,
+        /// Pages above the wanted number.
+        ["pages", "`surplus_hugepages`"]
+        surplus: Option<u64>,
     }
 }
 

@@ -54,9 +54,28 @@ shape! {
         /// Name the firmware gives to a device on the board; `null` for none.
         ["", "`label`, else SMBIOS type 41"]
         label: Option<String>,
+        /// Number the firmware gives to a device on the board, from which names of network interfaces are made; `null` for
+        /// none.
+        ["", "`acpi_index`"]
+        acpi_index: Option<u32>,
+        /// Revision of the chip.
+        ["8 bits, hexadecimal", "`revision`"]
+        revision: Option<String>,
+        /// `D0` (working) to `D3cold` (without power), or `unknown`; `null` on kernels that do not tell.
+        ["", "`power_state`"]
+        power_state: Option<String>,
+        /// Whether its link may sleep in the state L1; `null` where the link or the firmware leaves no choice.
+        ["", "`link/l1_aspm`"]
+        l1_aspm: Option<bool>,
+        /// Errors of its link since the machine started; `null` where it or the firmware does not report them.
+        ["", "see `pci.devices[].aer`"]
+        aer: Option<AerTotals>,
         /// Bridges from the root port down to its own port.
         ["list of addresses", "the device's path below `/sys/devices`"]
         path: Vec<String>,
+        /// What feeds it; `null` for what hangs off no port and is a part of the processor or chipset itself.
+        ["", "see `pci.devices[].provider`"]
+        provider: Option<Provider>,
         /// Group of devices that can only be given away together; `null` without an IOMMU.
         ["", "link `iommu_group`"]
         iommu_group: Option<u32>,
@@ -66,9 +85,42 @@ shape! {
         /// Virtual functions it has; `null` where it can have none.
         ["", "`sriov_numvfs`"]
         vfs: Option<u32>,
+        /// Whether the host's drivers take new virtual functions; `null` where it can have none.
+        ["", "`sriov_drivers_autoprobe`"]
+        sriov_drivers_autoprobe: Option<bool>,
         /// Physical function of a virtual one; `null` for others.
         ["address", "link `physfn`"]
         physical_function: Option<String>,
+    }
+
+    /// What the port above a device or slot is a part of.
+    pub struct Provider {
+        /// `cpu` or `chipset`; `null` when nothing tells.
+        ["", "what `source` names"]
+        kind: Option<String>,
+        /// Switches between the root port and it: they share what is above them among all that is below.
+        ["", "the bridges above it, two a switch"]
+        switches: u32,
+        /// What tells: `root port` (its maker and chip), `switch` (a chipset that hangs off a processor's port), `place` (the
+        /// number of its root port on its bus), or `none`.
+        ["", ""]
+        source: String,
+        /// `high` for a chip that is known, `medium` for a place, `none` when unknown.
+        ["", ""]
+        confidence: String,
+    }
+
+    /// Totals of Advanced Error Reporting.
+    pub struct AerTotals {
+        /// Errors that the hardware made good.
+        ["", "`aer_dev_correctable`: `TOTAL_ERR_COR`"]
+        correctable: Option<u64>,
+        /// Errors that cost a transfer.
+        ["", "`aer_dev_nonfatal`: `TOTAL_ERR_NONFATAL`"]
+        nonfatal: Option<u64>,
+        /// Errors that cost the link.
+        ["", "`aer_dev_fatal`: `TOTAL_ERR_FATAL`"]
+        fatal: Option<u64>,
     }
 
     /// Where something is, how that is known, and how far to trust it.
@@ -116,6 +168,12 @@ shape! {
         /// CPUs near it; `null` where the kernel knows none nearer than the others.
         ["list of CPUs", "`/sys/class/pci_bus/DOMAIN:BUS/cpulistaffinity`"]
         cpus: Option<Vec<u32>>,
+        /// Name by which ACPI knows the host bridge (`\\_SB_.PC00`); `null` without ACPI.
+        ["", "`/sys/devices/pciDOMAIN:BUS/firmware_node/path`"]
+        acpi_path: Option<String>,
+        /// Number by which ACPI tells the host bridge from others of its kind; `null` without one.
+        ["", "`/sys/devices/pciDOMAIN:BUS/firmware_node/uid`"]
+        acpi_uid: Option<String>,
     }
 
     /// A slot for a card.
@@ -151,6 +209,12 @@ shape! {
         /// The bridge above the slot: a root port, or a port of a switch; `null` when unknown.
         ["address", "the devices that are there"]
         port: Option<String>,
+        /// Generation of PCI Express of its port; `null` when unknown.
+        ["", "`max_link_speed` of `port`"]
+        generation: Option<u32>,
+        /// Whether a processor or the chipset feeds it; `null` when its port is not known.
+        ["", "see `pci.devices[].provider`"]
+        provider: Option<Provider>,
         /// Processor that feeds it, counted from 0; `null` when nothing tells.
         ["", "see `slots[].socket`"]
         socket: Option<Socket>,

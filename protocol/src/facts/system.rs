@@ -81,6 +81,17 @@ shape! {
         /// IOMMUs that the kernel drives (`dmar0`, `ivhd0`, `smmu3.0x2b400000`); empty without one.
         ["list of names", "`/sys/class/iommu`"]
         iommus: Vec<String>,
+        /// Who manages the VMs here: `proxmox`, `ovirt`, `nova`, `kubevirt`, `cloudstack`, `opennebula`, `ganeti`, `incus` or
+        /// `lxd`; `libvirt` where it is there and none of those is; `null` where nobody is known.
+        ["", "files that each of them leaves on its hosts; `libvirt_sockets`"]
+        managed_by: Option<String>,
+        /// Services that run here to start VMs anew elsewhere, or that such services build on: of `corosync`, `pacemaker`,
+        /// `sbd`, `pve-ha-crm`, `pve-ha-lrm`, `ovirt-ha-agent`.
+        ["list of names", "`/sys/fs/cgroup/{,systemd/}system.slice/NAME.service`"]
+        ha: Option<Vec<String>>,
+        /// Whether the host is of the majority of its cluster; `null` where it is in none, or the cluster does not tell.
+        ["", "Proxmox: `/etc/pve/.members`"]
+        quorate: Option<bool>,
     }
 
     /// A loaded KVM module.
@@ -114,6 +125,51 @@ shape! {
         /// Firmware's profile (`performance`, `balanced`, `low-power`).
         ["", "`/sys/firmware/acpi/platform_profile`"]
         platform_profile: Option<String>,
+        /// Governors that the first policy could have.
+        ["list of names", "`/sys/devices/system/cpu/cpufreq/policyN/scaling_available_governors`"]
+        available_governors: Option<Vec<String>>,
+        /// Preferences between energy and performance that the first policy could have; `null` where the driver has none.
+        ["list of names", "`/sys/devices/system/cpu/cpufreq/policyN/energy_performance_available_preferences`"]
+        available_preferences: Option<Vec<String>>,
+        /// Lowest performance allowed; `null` without Intel's driver.
+        ["percent of the highest", "`/sys/devices/system/cpu/intel_pstate/min_perf_pct`"]
+        min_perf_pct: Option<u32>,
+        /// Highest performance allowed; `null` without Intel's driver.
+        ["percent of the highest", "`/sys/devices/system/cpu/intel_pstate/max_perf_pct`"]
+        max_perf_pct: Option<u32>,
+        /// Whether a CPU that wakes from waiting for I/O is sped up for a moment; `null` without Intel's driver in active mode.
+        ["", "`/sys/devices/system/cpu/intel_pstate/hwp_dynamic_boost`"]
+        hwp_dynamic_boost: Option<bool>,
+        /// Longest time to wake up that is allowed, by value: the CPUs it is set for; `n/a` allows no sleep at all. CPUs without
+        /// such a limit are left out.
+        ["CPU list as text by microseconds", "`/sys/devices/system/cpu/cpuN/power/pm_qos_resume_latency_us`"]
+        pm_qos_resume_latency_us: Option<BTreeMap<String, String>>,
+        /// One row for each part of a processor whose caches and links have a frequency of their own.
+        ["", "see `power.uncore[]`"]
+        uncore: Option<Vec<Uncore>>,
+        /// How far links of PCI Express may sleep: `default`, `performance`, `powersave`, `powersupersave`; `null` where the
+        /// kernel leaves them alone.
+        ["", "`/sys/module/pcie_aspm/parameters/policy`"]
+        aspm_policy: Option<String>,
+    }
+
+    /// Limits of a frequency outside the cores. Relative paths start at `/sys/devices/system/cpu/intel_uncore_frequency/NAME`.
+    pub struct Uncore {
+        /// The part (`package_00_die_00`).
+        ["", "`/sys/devices/system/cpu/intel_uncore_frequency`"]
+        name: String,
+        /// Lowest frequency allowed.
+        ["kHz", "`min_freq_khz`"]
+        min_khz: Option<u64>,
+        /// Highest frequency allowed.
+        ["kHz", "`max_freq_khz`"]
+        max_khz: Option<u64>,
+        /// Lowest frequency allowed when the driver was loaded.
+        ["kHz", "`initial_min_freq_khz`"]
+        initial_min_khz: Option<u64>,
+        /// Highest frequency allowed when the driver was loaded.
+        ["kHz", "`initial_max_freq_khz`"]
+        initial_max_khz: Option<u64>,
     }
 
     /// One frequency policy.

@@ -82,7 +82,7 @@ mod tests {
             id: 1,
             cpus: Some(vec![0, 3]),
             memory_kib: None,
-            hugepages: Some(vec![NodeHugePages { size_kib: 2048, total: Some(1), free: None }]),
+            hugepages: Some(vec![NodeHugePages { size_kib: 2048, total: Some(1), free: None, surplus: Some(0) }]),
             kind: Some(NodeKind::MemoryOnly),
             ..Node::default()
         };

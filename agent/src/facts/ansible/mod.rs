@@ -19,4 +19,4 @@ mod virtualization;
 mod tests;
 
 pub use collect::{BadSubset, Wanted, collect, read_all};
-pub use network::{ipv4_by_interface, ipv6_by_interface};
+pub use network::{default_routes, ipv4_by_interface, ipv6_by_interface};

@@ -4,6 +4,7 @@
 //! connected network holds the address. An address outside every such network is told in `all_ipv4_addresses` only.
 
 use crate::host::Host;
+use crate::host::order::sort_by;
 use luthier_protocol::{Map, Value};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -141,6 +142,14 @@ fn hardware(host: &Host, name: &str) -> Map {
         add("type", json!(kind));
     }
     fact
+}
+
+/// Default routes, the preferred one first: interface, gateway, metric.
+pub fn default_routes(text: &str) -> Vec<(String, Ipv4Addr, u32)> {
+    let mut found = routes(text);
+    found.retain(|route| route.mask.is_unspecified() && route.network.is_unspecified());
+    sort_by(&mut found, |left: &Route, right| left.metric > right.metric);
+    found.into_iter().map(|route| (route.interface, route.gateway, route.metric)).collect()
 }
 
 /// `/proc/net/route`: addresses are numbers in the machine's byte order.

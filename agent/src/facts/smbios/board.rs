@@ -1,7 +1,7 @@
-//! Types 0, 1, 2, 3 and 41: firmware, machine, boards, case, devices on the board.
+//! Types 0, 1, 2, 3, 38 and 41: firmware, machine, boards, case, management controller, devices on the board.
 
 use super::{Structure, names, of_kind};
-use luthier_protocol::facts::{Bios, Board, BoardPart, Chassis, Onboard, System};
+use luthier_protocol::facts::{Bios, Board, BoardPart, Chassis, Ipmi, Onboard, System};
 
 /// Type 0; its age is not known here.
 pub fn bios(table: &[Structure<'_>]) -> Bios {
@@ -62,6 +62,16 @@ pub fn chassis(table: &[Structure<'_>]) -> Chassis {
     }
 }
 
+/// Every type 38.
+pub fn ipmi(table: &[Structure<'_>]) -> Vec<Ipmi> {
+    let ways = table.iter().filter(|one| one.kind == 38);
+    ways.map(|way| Ipmi {
+        interface: way.byte(0x04).and_then(names::ipmi).map(str::to_owned),
+        version: way.byte(0x05).filter(|version| *version > 0).map(|bcd| format!("{}.{}", bcd >> 4, bcd & 15)),
+    })
+    .collect()
+}
+
 /// Every type 41.
 pub fn onboard(table: &[Structure<'_>]) -> Vec<Onboard> {
     let devices = of_kind(table, 41);
@@ -87,4 +97,18 @@ pub fn address(structure: &Structure<'_>, at: usize) -> Option<String> {
         return None;
     }
     Some(format!("{segment:04x}:{bus:02x}:{:02x}.{}", device >> 3, device & 7))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, structures};
+    use super::*;
+
+    #[test]
+    fn ways_to_the_management_controller() {
+        let table = b"\x26\x06\x30\x00\x01\x20\0\0\x26\x06\x31\x00\x09\x00\0\0\x26\x04\x32\x00\0\0";
+        let (found, _) = structures(table, Entry { major: 3, minor: 2, length: table.len(), count: None });
+        let way = Ipmi { interface: Some("KCS".to_owned()), version: Some("2.0".to_owned()) };
+        assert_eq!(ipmi(&found), [way, Ipmi::default(), Ipmi::default()]);
+    }
 }

@@ -86,6 +86,7 @@ fn socket(device: &Structure<'_>) -> MemoryDevice {
         };
         (filled && speed > 0).then_some(speed)
     };
+    let count = |at: usize| device.word(at).filter(|count| filled && !matches!(count, 0 | 0xFFFF)).map(u32::from);
     let text = |at: usize| device.meaningful(at).filter(|_| filled);
     MemoryDevice {
         locator: device.text(0x10),
@@ -100,6 +101,10 @@ fn socket(device: &Structure<'_>) -> MemoryDevice {
         speed_mts: speed(0x15, 0x54),
         configured_mts: speed(0x20, 0x58),
         ranks: device.byte(0x1B).map(|ranks| u32::from(ranks & 15)).filter(|ranks| filled && *ranks > 0),
+        total_width: count(0x08),
+        data_width: count(0x0A),
+        technology: device.byte(0x28).filter(|_| filled).and_then(names::technology).map(str::to_owned),
+        voltage_mv: count(0x26),
         vendor: text(0x17),
         part: text(0x1A),
     }

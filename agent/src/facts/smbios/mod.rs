@@ -15,7 +15,7 @@ mod slot;
 mod sockets;
 mod table;
 
-pub use board::{bios, board, boards, chassis, onboard, system};
+pub use board::{bios, board, boards, chassis, ipmi, onboard, system};
 pub use entry::{Entry, entry};
 pub use hide::without_serials;
 pub use memory::{arrays, devices, population};

@@ -6,6 +6,16 @@ fn word(table: &[&'static str], first: u8, code: u8) -> Option<&'static str> {
     (!word.is_empty()).then_some(word)
 }
 
+/// Interfaces to a management controller (type 38).
+pub fn ipmi(code: u8) -> Option<&'static str> {
+    word(&["KCS", "SMIC", "BT", "SSIF"], 1, code)
+}
+
+/// What keeps the data of a memory module (type 17).
+pub fn technology(code: u8) -> Option<&'static str> {
+    word(&["DRAM", "NVDIMM-N", "NVDIMM-F", "NVDIMM-P", "Intel Optane persistent memory"], 3, code)
+}
+
 /// Board types (type 2).
 pub fn board(code: u8) -> Option<&'static str> {
     const WORDS: [&str; 11] = [

@@ -137,6 +137,13 @@ fn boards_and_names(oracle: &Value, found: &[Structure<'_>], differences: &mut D
     Rows::of(oracle, 3).column(differences, ("Type", "type"), &case, &other);
     Rows::of(oracle, 3).column(differences, ("Height", "height_u"), &case, &number);
     let devices = onboard(found).value();
+    let ways = ipmi(found).value();
+    let rows = Rows::of(oracle, 38);
+    let short = |told: &str| text(told.split(" (").next().unwrap_or_default());
+    rows.column(differences, ("Interface Type", "interface"), &ways, &short);
+    rows.column(differences, ("Specification Version", "version"), &ways, &|told| {
+        Some(if told == "0.0" { Value::Null } else { told.into() })
+    });
     let rows = Rows::of(oracle, 41);
     rows.column(differences, ("Reference Designation", "designation"), &devices, &text);
     rows.column(differences, ("Type", "type"), &devices, &other);
@@ -278,6 +285,18 @@ fn memory(oracle: &Value, found: &[Structure<'_>], differences: &mut Differences
         .map(|(_, fact)| fact.clone())
         .collect();
     filled.column(differences, ("Type", "type"), &sockets, &form);
+    let millivolts = |told: &str| {
+        let volts = told.strip_suffix(" V").and_then(|volts| volts.parse::<f64>().ok());
+        Some(volts.map_or(Value::Null, |volts| json!((volts * 1000.0).round() as u64)))
+    };
+    filled.column(differences, ("Configured Voltage", "voltage_mv"), &sockets, &millivolts);
+    filled.column(differences, ("Memory Technology", "technology"), &sockets, &|told| {
+        // The standard left out the DC later.
+        form(&told.replace("Optane DC", "Optane"))
+    });
+    for pair in [("Total Width", "total_width"), ("Data Width", "data_width")] {
+        filled.column(differences, pair, &sockets, &number);
+    }
     for pair in [("Speed", "speed_mts"), ("Configured Memory Speed", "configured_mts"), ("Rank", "ranks")] {
         filled.column(differences, pair, &sockets, &number);
     }

@@ -15,7 +15,7 @@ fn read_all(point: &[u8], table: &[u8]) -> usize {
     let rows = devices(&found, vendor.as_deref(), &sockets);
     assert!(population(&rows).len() <= rows.len() && rows.len() <= found.len());
     let others = (arrays(&found), caches(&found), bios(&found), board(&found), boards(&found));
-    let more = (chassis(&found), onboard(&found), slots(&found));
+    let more = (chassis(&found), onboard(&found), slots(&found), ipmi(&found));
     drop((others, more));
     assert_eq!(without_serials(table.to_vec()).len(), table.len());
     found.len()
