@@ -48,7 +48,7 @@ pub fn quorate(probe: &mut Probe<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::super::gather;
     use crate::host::Host;
