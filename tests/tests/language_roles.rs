@@ -197,7 +197,7 @@ fn variables_of_an_entry_stay_with_it() {
 
 #[test]
 fn roles_inside_a_role_see_its_variables_and_files() {
-    let say = "- name: say\n  debug: {msg: '{{ svc }} {{ entry }} {{ default }} {{ var }}'}\n";
+    let say = "- name: say\n  debug: {msg: \"{{ svc }} {{ entry }} {{ default }} {{ var }} {{ ansible_parent_role_names | join('+') }}\"}\n";
     let files = "- name: files\n  debug: {msg: \"{{ lookup('file', 'f.txt') }} {{ lookup('template', 't.j2') | trim }}\"}\n- copy: {src: f.txt, dest: '{{ playbook_dir }}/copied'}\n";
     let (folder, outcome) = local(
         &[
@@ -214,9 +214,25 @@ fn roles_inside_a_role_see_its_variables_and_files() {
         &[],
     );
     outcome.exits(0);
-    let inner = ["inner : say: 80 given d v", "inner : files: file template 80"];
-    assert_eq!(said(&outcome, "a"), [&["base : say: 80 given d v"][..], &inner, &inner].concat());
+    let inner = ["inner : say: 80 given d v app", "inner : files: file template 80"];
+    assert_eq!(said(&outcome, "a"), [&["base : say: 80 given d v "][..], &inner, &inner].concat());
     assert_eq!(std::fs::read_to_string(folder.path().join("copied")).expect("a file"), "file\n");
+}
+
+#[test]
+fn tasks_of_a_role_around_this_one_are_found() {
+    let play = "- hosts: a\n  gather_facts: false\n  tasks:\n    - include_role: {name: outer}\n";
+    let (_folder, outcome) = local(
+        &[
+            ("play.yml", play),
+            ("roles/outer/tasks/main.yml", "- include_role: {name: inner}\n"),
+            ("roles/outer/tasks/shared.yml", "- name: shared\n  debug: {msg: found}\n"),
+            ("roles/inner/tasks/main.yml", "- include_tasks: shared.yml\n"),
+        ],
+        &[],
+    );
+    outcome.exits(0);
+    assert_eq!(said(&outcome, "a"), ["inner : shared: found"]);
 }
 
 #[test]

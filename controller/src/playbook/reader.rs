@@ -399,6 +399,7 @@ impl Reader {
         let mut places: Vec<PathBuf> = file.parent().map(Path::to_path_buf).into_iter().collect();
         if let Some(role) = role {
             places.extend([role.path.join("tasks"), role.path.clone()]);
+            places.extend(role.parents().map(|role| role.path.join("tasks")));
         }
         places.extend([self.base().join("tasks"), self.base().to_path_buf()]);
         places.iter().map(|place| place.join(given)).find(|path| path.is_file())

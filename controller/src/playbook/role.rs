@@ -136,7 +136,10 @@ pub fn magic(role: &Role) -> ValueMap {
     map.insert(Key::from("role_name"), Value::from(role.name.as_str()));
     map.insert(Key::from("ansible_role_name"), Value::from(role.name.as_str()));
     map.insert(Key::from("role_path"), Value::from(role.path.display().to_string()));
-    let parents = role.parents().map(|role| Value::from(role.name.as_str())).collect();
+    // As in Ansible a role that depends on another is no parent of it here: only one that includes or imports it is.
+    let includes = std::iter::once(role).chain(role.parents().map(Arc::as_ref)).filter(|role| role.included);
+    let parents =
+        includes.filter_map(|role| role.parent.as_ref()).map(|role| Value::from(role.name.as_str())).collect();
     map.insert(Key::from("ansible_parent_role_names"), Value::list(parents));
     map
 }
