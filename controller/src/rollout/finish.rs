@@ -6,7 +6,7 @@ use super::start::{Progress, Started};
 use super::{flags, looping, remote, run::text, verdict};
 use crate::event::{Event, EventStatus, TaskEvent};
 use crate::plan::PlannedTask;
-use crate::template::{Place, Scope};
+use crate::template::{Place, Scope, is_omit};
 use crate::yaml::Value;
 use luthier_protocol::{Map, Value as Json};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl HostRun {
             let Progress::Done(mut outcome) = item.progress else { continue };
             outcome.item = item.item;
             outcome.label = item.label;
-            if task.task.until.is_none() {
+            if !super::until::repeats(&task.task) {
                 verdict::apply(&self.run.engine, &task.task, &item.scope, &place, &mut outcome);
             }
             last_scope = Some(item.scope);
@@ -177,6 +177,7 @@ impl HostRun {
         for written in &task.task.notify {
             let topics = match self.run.engine.render(&written.value, scope, place) {
                 Ok(Value::List(items)) => items.iter().map(text).collect(),
+                Ok(value) if is_omit(&value) => continue,
                 Ok(value) => vec![text(&value)],
                 Err(error) => {
                     self.run.warn(Some(&self.host), format!("{}: notify: {error}", written.origin));
