@@ -3,7 +3,7 @@
 use super::host::{Flow, HostRun, Shared};
 use super::outcome::{self, Outcome};
 use super::start::{Progress, Started};
-use super::{flags, looping, remote, run::text, verdict};
+use super::{flags, looping, remote, run::text, vars_files, verdict};
 use crate::event::{Event, EventStatus, TaskEvent};
 use crate::plan::PlannedTask;
 use crate::template::{Place, Scope, is_omit};
@@ -138,6 +138,18 @@ impl HostRun {
                 Some(delegate) if to_delegate => self.run.memory(delegate).add_facts(&facts),
                 _ => self.memory.add_facts(&facts),
             }
+            self.read_files_again();
+        }
+    }
+
+    /// `vars_files` whose names hang on facts, now that there are some.
+    fn read_files_again(&self) {
+        if !vars_files::hang_on_facts(&self.batch.planned.play) {
+            return;
+        }
+        if let Err(error) = self.batch.read_files(&self.run, &self.host, vars_files::Warns::Late) {
+            self.run.warn(Some(&self.host), error.to_string());
+            self.run.fail_otherwise();
         }
     }
 
