@@ -160,9 +160,10 @@ impl HostRun {
             _ => false,
         };
         let variable = task.task.looped.as_ref().map(|looped| looping::variable(&looped.control));
+        let no_log = telling.no_log || outcome.is_secret();
         let mut result = if item.is_some() { outcome.registered(variable) } else { outcome.registered(None) };
         let mut shown = item.map(Value::to_json);
-        if telling.no_log {
+        if no_log {
             result = censored(&result);
             shown = shown.map(|_| Json::from("(censored due to no_log)"));
         } else if let Some(label) = &outcome.label {
@@ -179,7 +180,7 @@ impl HostRun {
             rescued: outcome.status == EventStatus::Failed && !ignored && self.rescues > 0,
             handler: task.handler,
             result,
-            diff: if telling.diff && !telling.no_log { outcome.diff.clone() } else { Vec::new() },
+            diff: if telling.diff && !no_log { outcome.diff.clone() } else { Vec::new() },
             duration_ms: outcome.duration_us / 1000,
         })));
     }
