@@ -249,7 +249,6 @@ fn what_cannot_be_a_limit_is_refused_before_anything_happens() {
         ("retries: many", "`retries` must be a number"),
         ("ignore_errors: maybe", "expected yes or no"),
         ("with_nosuchlookup: [1]", "with_nosuchlookup"),
-        ("notify: nobody", "no handler `nobody`"),
     ] {
         let text = format!("- hosts: all\n  gather_facts: false\n  tasks:\n    - debug: {{msg: x}}\n      {line}\n");
         let (_folder, outcome) = local(1, &text, &[]);

@@ -202,9 +202,11 @@ pub fn report(host: &Host, request: &Request<'_>, wanted: &Wanted, runs: &[RunOu
     if run.rc == 0 { Ok(result) } else { Err(ModuleError { message: "non-zero return code".to_owned(), result }) }
 }
 
-/// Lines as Python's `splitlines` sees the common ends.
+/// Lines as Python's `splitlines` sees them.
 pub fn lines(text: &str) -> Value {
-    let mut lines: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+    let ends = ['\n', '\r', '\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\u{85}', '\u{2028}', '\u{2029}'];
+    let text = text.replace("\r\n", "\n");
+    let mut lines: Vec<&str> = text.split(ends).collect();
     if lines.last() == Some(&"") {
         lines.pop();
     }

@@ -2,6 +2,7 @@
 
 use super::args::ExecArgs;
 use super::fleet::Fleet;
+use super::needed_files::NeededFiles;
 use super::{CliError, ExitCode, Globals};
 use crate::catalog::Catalog;
 use crate::plan::{Planner, Selection};
@@ -17,9 +18,8 @@ pub(super) fn exec(args: ExecArgs, globals: &Globals) -> Result<ExitCode, CliErr
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), Selection::default());
     let mut errors = Vec::new();
     let plays = planner.playbook(&Playbook { file: PathBuf::from("exec"), plays: vec![play] }, &mut errors);
-    for play in &plays {
-        super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);
-    }
+    let mut needed = NeededFiles::new(&fleet.engine, &fleet.base);
+    plays.iter().for_each(|play| needed.check(play, &mut errors));
     if !errors.is_empty() {
         return Err(errors.into());
     }

@@ -10,7 +10,7 @@ use crate::rollout::{Escalation, Options, Parts, Reload, Run};
 use crate::session::{self, Defaults, HostKeyPolicy, Secret};
 use crate::template::{Engine, EngineOptions, Place, Scope};
 use crate::vault::Secrets;
-use crate::yaml::{Value, ValueMap};
+use crate::yaml::{Key, Value, ValueMap};
 use luthier_protocol::name::RunId;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -55,9 +55,13 @@ impl Fleet {
         let found = inventory.set_playbook_dir(&base)?;
         globals.tell(&found);
         Ok(Self {
+            engine: Arc::new(Engine::new(EngineOptions {
+                secrets,
+                configured: configured(&config),
+                ..EngineOptions::default()
+            })),
             config,
             inventory,
-            engine: Arc::new(Engine::new(EngineOptions { secrets, ..EngineOptions::default() })),
             extra,
             base,
             sources,
@@ -78,8 +82,17 @@ impl Fleet {
                 Err(error) => Err(error.to_string()),
             }
         };
-        let (base, roles_path) = (self.base.clone(), self.config.roles_path.clone());
-        Reader::new(ReaderSettings { base, roles_path, render: Some(Arc::new(render)) })
+        let (base, roles_path) = (self.base.clone(), roles_path(&self.config));
+        let mut collections = vec![base.join("collections")];
+        collections.extend(home_folder("collections"));
+        collections.push("/usr/share/ansible/collections".into());
+        Reader::new(ReaderSettings {
+            base,
+            roles_path,
+            collections,
+            searched: Vec::new(),
+            render: Some(Arc::new(render)),
+        })
     }
 
     /// Hosts of a pattern, under `--limit`.
@@ -211,4 +224,43 @@ pub fn watch_interrupt(run: &Arc<Run>) {
             run.stop();
         }
     });
+}
+
+/// A folder of `~/.ansible`, into which `ansible-galaxy` installs.
+fn home_folder(name: &str) -> Option<PathBuf> {
+    std::env::var_os("HOME").map(|home| Path::new(&home).join(".ansible").join(name))
+}
+
+/// Where roles are looked for: where nothing is configured, where `ansible-galaxy` puts them.
+fn roles_path(config: &Config) -> Vec<PathBuf> {
+    if !config.roles_path.is_empty() {
+        return config.roles_path.clone();
+    }
+    let shared = ["/usr/share/ansible/roles", "/etc/ansible/roles"].map(PathBuf::from);
+    home_folder("roles").into_iter().chain(shared).collect()
+}
+
+/// What is configured, under the names Ansible's lookup `config` knows.
+fn configured(config: &Config) -> ValueMap {
+    let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::from);
+    let path = |value: &Path| Value::from(value.display().to_string());
+    let file = |value: &Option<PathBuf>| value.as_deref().map_or(Value::Null, path);
+    let or = |value: &Option<String>, default: &str| Value::from(value.as_deref().unwrap_or(default));
+    let number = |value: i128| Value::Int(value);
+    [
+        ("DEFAULT_BECOME", Value::Bool(config.r#become.unwrap_or(false))),
+        ("DEFAULT_BECOME_USER", or(&config.become_user, "root")),
+        ("DEFAULT_BECOME_METHOD", or(&config.become_method, "sudo")),
+        ("DEFAULT_FORKS", number(config.forks.unwrap_or(50) as i128)),
+        ("DEFAULT_GATHERING", or(&config.gathering, "implicit")),
+        ("DEFAULT_PRIVATE_KEY_FILE", file(&config.private_key_file)),
+        ("DEFAULT_REMOTE_USER", text(&config.remote_user)),
+        ("DEFAULT_ROLES_PATH", Value::list(roles_path(config).iter().map(|folder| path(folder)).collect())),
+        ("DEFAULT_TIMEOUT", number(config.timeout.unwrap_or(10).into())),
+        ("DEFAULT_VAULT_PASSWORD_FILE", file(&config.vault_password_file)),
+        ("HOST_KEY_CHECKING", Value::Bool(config.host_key_checking.unwrap_or(true))),
+    ]
+    .into_iter()
+    .map(|(name, value)| (Key::from(name), value))
+    .collect()
 }

@@ -1,30 +1,106 @@
 //! Files that tasks surely need from the controller: whether they are there, and whether templates among them parse.
 //!
 //! Only what is known without a host counts: names without templates, in tasks that no condition and no `rescue` guards.
+//! Behind a task that may write on the controller nothing is missed: the run itself may make the file.
 
 use crate::plan::{PlannedPlay, PlannedStep, PlannedTask};
+use crate::playbook::Written;
 use crate::template::Engine;
-use crate::yaml::{Diagnostic, Value};
+use crate::yaml::{Diagnostic, Key, Value};
 use std::path::{Path, PathBuf};
 
-/// Push what is missing or does not parse.
-pub fn check(engine: &Engine, play: &PlannedPlay, base: &Path, errors: &mut Vec<Diagnostic>) {
-    for section in &play.sections {
-        steps(engine, &section.steps, base, errors);
-    }
+/// Modules that write nothing wherever they are carried out.
+const READERS: &[&str] = &[
+    "add_host",
+    "assert",
+    "debug",
+    "fail",
+    "find",
+    "getent",
+    "group_by",
+    "include_vars",
+    "meta",
+    "package_facts",
+    "pause",
+    "ping",
+    "service_facts",
+    "set_fact",
+    "set_stats",
+    "setup",
+    "slurp",
+    "stat",
+    "validate_argument_spec",
+    "wait_for",
+    "wait_for_connection",
+];
+
+/// The plays of a run, looked at in their order.
+pub struct NeededFiles<'a> {
+    engine: &'a Engine,
+    base: &'a Path,
+    /// A task that was passed may have written on the controller.
+    is_written: bool,
 }
 
-fn steps(engine: &Engine, list: &[PlannedStep], base: &Path, errors: &mut Vec<Diagnostic>) {
-    for step in list {
-        match step {
-            PlannedStep::Task(one) => task(engine, one, base, errors),
-            PlannedStep::Block(block) if block.rescue.is_empty() => steps(engine, &block.body, base, errors),
-            PlannedStep::Block(_) => {}
+impl<'a> NeededFiles<'a> {
+    /// Before the first play.
+    pub fn new(engine: &'a Engine, base: &'a Path) -> Self {
+        Self { engine, base, is_written: false }
+    }
+
+    /// Push what a play misses, and what of it does not parse.
+    pub fn check(&mut self, play: &PlannedPlay, errors: &mut Vec<Diagnostic>) {
+        let is_local = play.pattern().split([',', ':']).any(is_controller);
+        for section in &play.sections {
+            self.steps(&section.steps, is_local, false, errors);
+        }
+        self.is_written |= play.handlers.iter().any(|handler| writes(handler, is_local));
+    }
+
+    fn steps(&mut self, list: &[PlannedStep], is_local: bool, is_guarded: bool, errors: &mut Vec<Diagnostic>) {
+        for step in list {
+            match step {
+                PlannedStep::Task(one) => {
+                    if !is_guarded {
+                        task(self.engine, one, self.base, self.is_written, errors);
+                    }
+                    self.is_written |= writes(one, is_local);
+                }
+                PlannedStep::Block(block) => {
+                    self.steps(&block.body, is_local, is_guarded || !block.rescue.is_empty(), errors);
+                    self.steps(&block.rescue, is_local, true, errors);
+                    self.steps(&block.always, is_local, true, errors);
+                }
+            }
         }
     }
 }
 
-fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Diagnostic>) {
+fn is_controller(name: &str) -> bool {
+    matches!(name.trim(), "localhost" | "127.0.0.1" | "::1") || name.contains("{{")
+}
+
+/// Whether a task may leave a file on the controller. What an include brings in is not known.
+fn writes(planned: &PlannedTask, is_local: bool) -> bool {
+    let name = &*planned.entry.spec.name;
+    if name == "fetch" || planned.task.import.is_some() {
+        return true;
+    }
+    let keywords = &planned.keywords;
+    let says = |written: &Option<Written>, holds: &dyn Fn(&str) -> bool| {
+        written.as_ref().is_some_and(|written| match &written.value {
+            Value::Str(text) => holds(text),
+            _ => true,
+        })
+    };
+    let is_there = is_local
+        || says(&keywords.delegate_to, &is_controller)
+        || says(&keywords.connection, &|kind| kind.rsplit('.').next() == Some("local"))
+        || keywords.vars.iter().any(|layer| layer.contains_key(&Key::from("ansible_connection")));
+    is_there && !READERS.contains(&name)
+}
+
+fn task(engine: &Engine, planned: &PlannedTask, base: &Path, is_written: bool, errors: &mut Vec<Diagnostic>) {
     let part = match &*planned.entry.spec.name {
         "template" => "templates",
         "copy" | "script" | "unarchive" | "uri" => "files",
@@ -54,6 +130,9 @@ fn task(engine: &Engine, planned: &PlannedTask, base: &Path, errors: &mut Vec<Di
         return;
     }
     let Some(path) = find(name, part, planned, base) else {
+        if is_written {
+            return;
+        }
         let message = format!("the file `{name}` that this task needs was not found");
         let error = Diagnostic::error(Some(source.origin.clone()), message);
         errors.push(error.help(format!("looked in {part}/ and beside the playbook, and in the role")));

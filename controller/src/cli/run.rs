@@ -2,6 +2,7 @@
 
 use super::args::RunArgs;
 use super::fleet::{self, Fleet};
+use super::needed_files::NeededFiles;
 use super::record::{self, Recording};
 use super::{CliError, ExitCode, Globals, resume};
 use crate::catalog::Catalog;
@@ -30,7 +31,7 @@ pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliE
     let mut fleet = Fleet::load(globals, base)?;
     let selection = Selection { tags: words(&args.tags), skip: words(&args.skip_tags) };
     let planner = Planner::new(Catalog::builtin(), Arc::clone(&fleet.engine), selection.clone());
-    let books = read(&args, &fleet, &planner)?;
+    let books = read(&args, globals, &fleet, &planner)?;
     if args.list_hosts || args.list_tasks || args.list_tags {
         return list(&args, fleet, &planner, &books, globals);
     }
@@ -86,23 +87,35 @@ fn words(given: &[String]) -> Vec<String> {
 }
 
 /// Read and plan every playbook; all that is wrong in all of them at once.
-fn read(args: &RunArgs, fleet: &Fleet, planner: &Planner) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
+fn read(
+    args: &RunArgs,
+    globals: &Globals,
+    fleet: &Fleet,
+    planner: &Planner,
+) -> Result<Vec<(String, Vec<PlannedPlay>)>, CliError> {
     let reader = fleet.reader();
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut books = Vec::new();
+    let mut needed = NeededFiles::new(&fleet.engine, &fleet.base);
     for file in &args.playbooks {
         // Whole paths: where something stands is the same from everywhere.
         let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         let playbook = reader.playbook(&whole, &mut errors);
         let plays = planner.playbook(&playbook, &mut errors);
         for play in &plays {
-            super::needed_files::check(&fleet.engine, play, &fleet.base, &mut errors);
+            needed.check(play, &mut errors);
             super::includes::check(&reader, planner, play, &mut errors);
         }
         books.push((file.display().to_string(), plays));
     }
     errors.sort_by_key(|error| error.origin.as_ref().map(|origin| (origin.file.clone(), origin.line, origin.column)));
-    if errors.is_empty() { Ok(books) } else { Err(errors.into()) }
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
+    // A handler that could not be read is no reason to say that it does not exist: said only where all was read.
+    let plays = books.iter().flat_map(|(_, plays)| plays);
+    globals.tell(&plays.flat_map(plan::missing_handlers).collect::<Vec<_>>());
+    Ok(books)
 }
 
 /// Variables beside playbooks in other folders: what is wrong with them is said before any host is contacted.

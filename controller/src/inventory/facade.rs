@@ -267,7 +267,11 @@ impl Inventory {
         if start != b"$ANSIBLE_VAULT;" {
             return Ok(None);
         }
-        super::vars::read_text(path, &path.into(), &self.secrets).map(|text| Some(text.into_bytes()))
+        let mut text = "$ANSIBLE_VAULT;".to_owned();
+        file.read_to_string(&mut text).map_err(failed)?;
+        let origin = crate::yaml::Origin { file: path.into(), line: 1, column: 1 };
+        let plain = crate::vault::decrypt(&text, &self.secrets);
+        plain.map(Some).map_err(|error| Diagnostic::error(Some(origin), format!("cannot {error}")))
     }
 
     /// Adds a host while a run goes on, or more variables and groups to one there is. Says whether anything changed.

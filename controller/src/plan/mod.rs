@@ -11,6 +11,7 @@ mod types;
 mod values;
 
 pub use listing::{list_hosts, list_tags, list_tasks};
+pub use notices::missing_handlers;
 pub use planner::Planner;
 pub use tags::Selection;
 pub use types::{PlannedBlock, PlannedPlay, PlannedStep, PlannedTask, Section};

@@ -5,16 +5,17 @@ use crate::yaml::{Diagnostic, Value, nearest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Push an error for each name nobody listens to. Nothing is said where an include or a template may still bring the
-/// handler in.
-pub(super) fn check(play: &PlannedPlay, errors: &mut Vec<Diagnostic>) {
+/// A warning for each name nobody listens to: it is an error once a task that changed something says it. Nothing is said
+/// where an include or a template may still bring the handler in.
+pub fn missing_handlers(play: &PlannedPlay) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
     let mut tasks: Vec<&Arc<PlannedTask>> = Vec::new();
     play.sections.iter().flat_map(|section| &section.steps).for_each(|step: &PlannedStep| step.tasks(&mut tasks));
     tasks.extend(&play.handlers);
     let is_open = |task: &PlannedTask| task.task.import.is_some();
     let is_template = |task: &PlannedTask| task.task.name.as_ref().is_some_and(|name| name.value.has_template());
     if tasks.iter().any(|task| is_open(task)) || play.handlers.iter().any(|handler| is_template(handler)) {
-        return;
+        return warnings;
     }
     let mut names = BTreeSet::new();
     for handler in &play.handlers {
@@ -30,7 +31,7 @@ pub(super) fn check(play: &PlannedPlay, errors: &mut Vec<Diagnostic>) {
         names.extend(handler.task.listen.iter().cloned());
     }
     if names.iter().any(|name| name.contains("{{")) {
-        return;
+        return warnings;
     }
     let mut told = Vec::new();
     for written in tasks.iter().flat_map(|task| &task.task.notify) {
@@ -48,11 +49,12 @@ pub(super) fn check(play: &PlannedPlay, errors: &mut Vec<Diagnostic>) {
             }
             told.push((text, &written.origin));
             let message = format!("there is no handler `{text}` in this play");
-            let error = Diagnostic::error(Some(written.origin.clone()), message);
-            errors.push(match nearest(text, names.iter().map(String::as_str)) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
+            let warning = Diagnostic::warning(Some(written.origin.clone()), message);
+            warnings.push(match nearest(text, names.iter().map(String::as_str)) {
+                Some(near) => warning.help(format!("did you mean `{near}`?")),
+                None => warning,
             });
         }
     }
+    warnings
 }

@@ -2,7 +2,7 @@
 
 use super::tags::Selection;
 use super::types::{PlannedBlock, PlannedPlay, PlannedStep, PlannedTask, Section};
-use super::{check, notices, values};
+use super::{check, values};
 use crate::catalog::Catalog;
 use crate::playbook::{Block, Keywords, Play, Playbook, Step, Task};
 use crate::template::Engine;
@@ -40,12 +40,7 @@ impl Planner {
             .map(|steps| Section { steps: self.list(steps, outer, errors) })
             .collect();
         let handlers = self.handlers(&play.handlers, outer, errors);
-        let planned = PlannedPlay { play: Arc::new(play.clone()), sections, handlers };
-        if errors.is_empty() {
-            // A handler that could not be read is no reason to say that it does not exist.
-            notices::check(&planned, errors);
-        }
-        planned
+        PlannedPlay { play: Arc::new(play.clone()), sections, handlers }
     }
 
     /// Plan steps that an include brought in, under the keywords around it.

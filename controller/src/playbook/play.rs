@@ -53,7 +53,7 @@ pub(super) fn file(reader: &Reader, path: &Path, stack: &[PathBuf], errors: &mut
     for item in items {
         match import(item) {
             Some(import) => plays.extend(imported(reader, import, item, path, stack, errors)),
-            None => plays.extend(play(reader, item, path, errors)),
+            None => plays.extend(play(&reader.of_play(item), item, path, errors)),
         }
     }
     plays

@@ -29,6 +29,7 @@ fn prompt(node: &Node) -> Result<Prompt, Diagnostic> {
         confirm: false,
         encrypt: None,
         salt: None,
+        salt_size: None,
     };
     for (key, value) in pairs {
         let name = key_text(key)?;
@@ -51,7 +52,8 @@ fn prompt(node: &Node) -> Result<Prompt, Diagnostic> {
             "confirm" => prompt.confirm = truth()?,
             "encrypt" => prompt.encrypt = text(),
             "salt" => prompt.salt = text(),
-            "salt_size" | "unsafe" => {}
+            "salt_size" => prompt.salt_size = Some(given.clone()),
+            "unsafe" => {}
             other => return Err(unknown_key("vars_prompt", other, key, &[KEYS])),
         }
     }

@@ -25,6 +25,10 @@ pub struct Settings {
     pub base: PathBuf,
     /// Further folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// Folders that hold `ansible_collections/`.
+    pub collections: Vec<PathBuf>,
+    /// Collections in which a play's short names are looked for (`collections:`).
+    pub searched: Vec<String>,
     /// Without it the names of imports cannot be templates.
     pub render: Option<Arc<RenderName>>,
 }
@@ -67,6 +71,30 @@ impl Reader {
     /// Further folders with roles.
     pub fn roles_path(&self) -> &[PathBuf] {
         &self.settings.roles_path
+    }
+
+    /// Folders that hold `ansible_collections/`.
+    pub(super) fn collections(&self) -> &[PathBuf] {
+        &self.settings.collections
+    }
+
+    /// Collections in which short names are looked for.
+    pub(super) fn searched(&self) -> &[String] {
+        &self.settings.searched
+    }
+
+    /// The same for a play, with the `collections:` it names.
+    pub(super) fn of_play(&self, play: &Node) -> Self {
+        let mut reader = self.clone();
+        if let NodeData::Map(pairs) = &play.data {
+            let named = pairs.iter().filter(|(key, _)| key.to_value().as_str() == Some("collections"));
+            for (_, names) in named {
+                if let Value::List(names) = names.to_value() {
+                    reader.settings.searched = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                }
+            }
+        }
+        reader
     }
 
     /// Read a playbook and those it imports.

@@ -26,8 +26,32 @@ impl Default for Parts {
     }
 }
 
-/// The folder of a role, looked for beside the playbook and in the roles path.
+/// A role of a collection: `namespace.collection.role`, or a short name in the collection around it or in those that the
+/// play searches.
+fn in_collections(reader: &Reader, name: &str, near: &Path) -> Option<PathBuf> {
+    let of = |collection: &str, role: &str| {
+        let (space, own) = collection.split_once('.')?;
+        let inside = Path::new("ansible_collections").join(space).join(own).join("roles").join(role);
+        reader.collections().iter().map(|root| root.join(&inside)).find(|path| path.is_dir())
+    };
+    let mut parts = name.splitn(3, '.');
+    if let (Some(space), Some(own), Some(role)) = (parts.next(), parts.next(), parts.next()) {
+        return of(&format!("{space}.{own}"), &role.replace('.', "/"));
+    }
+    let is_collection = |folder: &&Path| {
+        let all = folder.parent().and_then(Path::parent).and_then(Path::file_name);
+        all.is_some_and(|all| all == "ansible_collections")
+    };
+    let around = near.ancestors().find(is_collection).map(|folder| folder.join("roles").join(name));
+    let around = around.filter(|path| path.is_dir());
+    around.or_else(|| reader.searched().iter().find_map(|collection| of(collection, name)))
+}
+
+/// The folder of a role, looked for in collections, beside the playbook and in the roles path.
 pub(super) fn folder(reader: &Reader, name: &str, near: &Path, origin: &Origin) -> Result<PathBuf, Diagnostic> {
+    if let Some(path) = in_collections(reader, name, near) {
+        return Ok(path);
+    }
     let mut places = vec![near.join("roles"), reader.base().join("roles")];
     places.extend(reader.roles_path().iter().cloned());
     places.extend([near.to_path_buf(), reader.base().to_path_buf()]);

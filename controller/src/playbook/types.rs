@@ -99,6 +99,8 @@ pub struct Prompt {
     pub encrypt: Option<String>,
     /// Salt of that hash.
     pub salt: Option<String>,
+    /// Size of its salt, where that is made by chance.
+    pub salt_size: Option<Value>,
 }
 
 /// A task, or tasks that belong together.

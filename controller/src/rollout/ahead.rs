@@ -21,7 +21,7 @@ fn is_plain(task: &PlannedTask) -> bool {
     let keywords = &task.keywords;
     task.entry.side == Side::Agent
         && task.task.looped.is_none()
-        && task.task.until.is_none()
+        && !super::until::repeats(&task.task)
         && task.task.apart.is_none()
         && task.task.failed_when.is_none()
         && keywords.ignore_errors.is_none()

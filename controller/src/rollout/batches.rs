@@ -16,7 +16,7 @@ fn scope(run: &Arc<Run>, play: &Play) -> Result<Scope, Diagnostic> {
     let mut scope = scope::play(run, play);
     let templated = [&play.order, &play.max_fail_percentage].into_iter().flatten().chain(&play.serial);
     if !play.vars_files.is_empty() && templated.chain([&play.hosts]).any(|written| written.value.has_template()) {
-        scope.push(Arc::new(vars_files::read(run, play, &scope, false)?));
+        scope.push(Arc::new(vars_files::read(run, play, &scope, vars_files::Warns::Never)?));
         scope.push(Arc::clone(&run.options.extra));
     }
     Ok(scope)

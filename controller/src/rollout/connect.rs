@@ -159,9 +159,8 @@ fn variables(
             ("ansible_connection", &keywords.connection),
         ];
         for (name, written) in keywords {
-            if let Some(written) = written {
-                let value = run.engine.render(&written.value, scope, place);
-                let value = value.map_err(|error| input("keyword", name, error.to_string()))?;
+            let value = flags::value(&run.engine, written, scope, place);
+            if let Some(value) = value.map_err(|error| input("keyword", name, error))? {
                 out.insert(name.to_owned(), value.to_json());
             }
         }
@@ -195,11 +194,8 @@ pub fn escalate(
         }
         Ok(None)
     };
-    let keyword = |written: &Option<Written>| -> Result<Option<Value>, ConnectError> {
-        let Some(written) = written else { return Ok(None) };
-        let value = run.engine.render(&written.value, scope, place);
-        value.map(Some).map_err(|error| ConnectError::Input(error.to_string()))
-    };
+    let keyword =
+        |written: &Option<Written>| flags::value(&run.engine, written, scope, place).map_err(ConnectError::Input);
     let options = &run.options.escalation;
     let enabled = match variable(&["ansible_become"])?.or(keyword(&keywords.r#become)?) {
         Some(value) => flags::of(&value).ok_or_else(|| ConnectError::Input("become must be yes or no".into()))?,

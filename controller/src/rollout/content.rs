@@ -6,11 +6,10 @@ use super::remote::Draft;
 use crate::event::EventStatus;
 use crate::plan::PlannedTask;
 use crate::session::ContentSource;
-use crate::template::{FileOptions, Place, Scope};
-use crate::yaml::{Key, Value, ValueMap};
+use crate::template::{FileOptions, Place, Scope, about_file};
 use luthier_protocol::{Map, Value as Json};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 /// The requests of a task: one, or one a file where a folder is copied.
 pub fn prepare(
@@ -23,7 +22,7 @@ pub fn prepare(
     let module = task.entry.spec.name.to_string();
     match module.as_str() {
         "template" => template(walker, module, params, scope, place).map(|draft| vec![draft]),
-        "copy" => copy(module, params, place),
+        "copy" => copy(walker, module, params, place),
         "script" => script(walker, module, params, place).map(|draft| vec![draft]),
         "uri" | "unarchive" => sent_file(walker, module, params, place).map(|draft| vec![draft]),
         _ => Ok(vec![Draft { module, params, content: None, extra: Map::new() }]),
@@ -70,31 +69,19 @@ fn basename(path: &Path) -> String {
 fn template(walker: &HostRun, module: String, mut params: Map, scope: &Scope, place: &Place) -> Result<Draft, String> {
     let Some(name) = text(&params, "src") else { return Err("template needs `src`".into()) };
     let path = find(name, "templates", place)?;
-    let source = std::fs::read(&path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    let source = match plain_file(walker, &params, path.clone())? {
+        ContentSource::Bytes(plain) => plain.to_vec(),
+        ContentSource::File(path) => {
+            std::fs::read(&path).map_err(|error| format!("failed to read {}: {error}", path.display()))?
+        }
+    };
     let source = String::from_utf8(source).map_err(|_| format!("the template {} is not UTF-8", path.display()))?;
     let options = file_options(&params);
-    let scope = about_file(scope, &path, name, text(&params, "dest").unwrap_or_default());
+    let scope = about_file(scope, &path, name, text(&params, "dest"));
     let text = walker.run.engine.file(&source, &path, &options, &scope, place).map_err(|error| error.to_string())?;
     params.insert("_original_basename".into(), basename(&path).into());
     preserve(&mut params, &path)?;
     Ok(Draft { module, params, content: Some(ContentSource::Bytes(text.into_bytes().into())), extra: Map::new() })
-}
-
-/// What a template knows of its own file. `ansible_managed` may be a variable of the playbook's own.
-fn about_file(scope: &Scope, path: &Path, name: &str, dest: &str) -> Scope {
-    let mut map = ValueMap::new();
-    let mut put = |name: &str, value: &str| {
-        map.insert(Key::from(name), Value::from(value));
-    };
-    if scope.entry("ansible_managed").is_none() {
-        put("ansible_managed", "Ansible managed");
-    }
-    put("template_path", &path.display().to_string());
-    put("template_fullpath", &std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string());
-    put("template_name", name);
-    put("template_destpath", dest);
-    put("template_host", std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim());
-    scope.with(Arc::new(map))
 }
 
 /// The file that the first word names, decrypted where it is vaulted.
@@ -128,7 +115,7 @@ fn sent_file(walker: &HostRun, module: String, params: Map, place: &Place) -> Re
     Ok(Draft { module, params, content, extra: Map::new() })
 }
 
-fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, String> {
+fn copy(walker: &HostRun, module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, String> {
     if params.get("remote_src").and_then(Json::as_bool) == Some(true) && params.contains_key("src") {
         return Ok(vec![Draft { module, params, content: None, extra: Map::new() }]);
     }
@@ -136,10 +123,12 @@ fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, St
         if params.contains_key("src") {
             return Err("copy takes only one of src, content".into());
         }
-        // A mapping or list given as content is written as JSON.
+        // A mapping or list given as content is written as JSON, a truth value as Python shows it.
         let bytes = match content {
             Json::String(text) => text.into_bytes(),
             Json::Null => Vec::new(),
+            Json::Bool(true) => b"True".to_vec(),
+            Json::Bool(false) => b"False".to_vec(),
             other => crate::catalog::spaced(&other).unwrap_or_default().into_bytes(),
         };
         let content = Some(ContentSource::Bytes(bytes.into()));
@@ -150,11 +139,12 @@ fn copy(module: String, mut params: Map, place: &Place) -> Result<Vec<Draft>, St
     };
     let path = find(&name, "files", place)?;
     if path.is_dir() {
-        return folder(&module, &params, &path, name.ends_with('/'));
+        return folder(walker, &module, &params, &path, name.ends_with('/'));
     }
     params.insert("_original_basename".into(), basename(&path).into());
     preserve(&mut params, &path)?;
-    Ok(vec![Draft { module, params, content: Some(ContentSource::File(path)), extra: Map::new() }])
+    let content = plain_file(walker, &params, path)?;
+    Ok(vec![Draft { module, params, content: Some(content), extra: Map::new() }])
 }
 
 /// The module's parameters that say how the file is rendered.
@@ -193,11 +183,11 @@ fn preserve(params: &mut Map, path: &Path) -> Result<(), String> {
 }
 
 /// A folder: its folders first, then its files. With a final `/` its content goes into `dest`, else the folder itself.
-fn folder(module: &str, params: &Map, path: &Path, content_only: bool) -> Result<Vec<Draft>, String> {
+fn folder(walker: &HostRun, module: &str, params: &Map, path: &Path, content_only: bool) -> Result<Vec<Draft>, String> {
     let dest = text(params, "dest").unwrap_or_default().trim_end_matches('/').to_owned();
     let base = if content_only { dest } else { format!("{dest}/{}", basename(path)) };
     let mut drafts = vec![directory(params, &base)];
-    walk(path, &base, module, params, &mut drafts)?;
+    walk(walker, path, &base, module, params, &mut drafts)?;
     Ok(drafts)
 }
 
@@ -213,7 +203,30 @@ fn directory(params: &Map, path: &str) -> Draft {
     Draft { module: "file".into(), params: of_directory, content: None, extra: Map::new() }
 }
 
-fn walk(path: &Path, dest: &str, module: &str, params: &Map, drafts: &mut Vec<Draft>) -> Result<(), String> {
+/// A link as it is, where `local_follow` says no.
+fn link(params: &Map, path: &str, leads_to: &Path) -> Draft {
+    let mut of_link = Map::new();
+    of_link.insert("path".into(), path.into());
+    of_link.insert("src".into(), leads_to.display().to_string().into());
+    of_link.insert("state".into(), "link".into());
+    of_link.insert("force".into(), true.into());
+    of_link.insert("follow".into(), false.into());
+    for name in ["owner", "group"] {
+        if let Some(value) = params.get(name) {
+            of_link.insert(name.into(), value.clone());
+        }
+    }
+    Draft { module: "file".into(), params: of_link, content: None, extra: Map::new() }
+}
+
+fn walk(
+    walker: &HostRun,
+    path: &Path,
+    dest: &str,
+    module: &str,
+    params: &Map,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), String> {
     let wrong = |error: std::io::Error| format!("failed to read {}: {error}", path.display());
     let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
         .map_err(wrong)?
@@ -221,23 +234,24 @@ fn walk(path: &Path, dest: &str, module: &str, params: &Map, drafts: &mut Vec<Dr
         .collect::<Result<_, _>>()
         .map_err(wrong)?;
     entries.sort();
+    let follows = params.get("local_follow").and_then(Json::as_bool).unwrap_or(true);
     for entry in entries {
         let target = format!("{dest}/{}", basename(&entry));
+        if !follows && let Ok(leads_to) = std::fs::read_link(&entry) {
+            drafts.push(link(params, &target, &leads_to));
+            continue;
+        }
         if entry.is_dir() {
             drafts.push(directory(params, &target));
-            walk(&entry, &target, module, params, drafts)?;
+            walk(walker, &entry, &target, module, params, drafts)?;
             continue;
         }
         let mut of_file = params.clone();
         of_file.insert("dest".into(), target.into());
         of_file.shift_remove("directory_mode");
         preserve(&mut of_file, &entry)?;
-        drafts.push(Draft {
-            module: module.to_owned(),
-            params: of_file,
-            content: Some(ContentSource::File(entry)),
-            extra: Map::new(),
-        });
+        let content = plain_file(walker, params, entry)?;
+        drafts.push(Draft { module: module.to_owned(), params: of_file, content: Some(content), extra: Map::new() });
     }
     Ok(())
 }

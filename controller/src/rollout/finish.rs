@@ -4,10 +4,10 @@ use super::failure::{self, Failure};
 use super::host::{Flow, HostRun, Shared};
 use super::outcome::{self, Outcome};
 use super::start::{Progress, Started};
-use super::{flags, looping, remote, run::text, verdict};
+use super::{flags, looping, remote, run::text, vars_files, verdict};
 use crate::event::{Event, EventStatus, TaskEvent};
 use crate::plan::PlannedTask;
-use crate::template::{Place, Scope};
+use crate::template::{Place, Scope, is_omit};
 use crate::yaml::Value;
 use luthier_protocol::{Map, Value as Json};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl HostRun {
             let Progress::Done(mut outcome) = item.progress else { continue };
             outcome.item = item.item;
             outcome.label = item.label;
-            if task.task.until.is_none() {
+            if !super::until::repeats(&task.task) {
                 verdict::apply(&self.run.engine, &task.task, &item.scope, &place, &mut outcome);
             }
             last_scope = Some(item.scope);
@@ -172,6 +172,18 @@ impl HostRun {
                 Some(delegate) if to_delegate => self.run.memory(delegate).add_facts(&facts),
                 _ => self.memory.add_facts(&facts),
             }
+            self.read_files_again();
+        }
+    }
+
+    /// `vars_files` whose names hang on facts, now that there are some.
+    fn read_files_again(&self) {
+        if !vars_files::hang_on_facts(&self.batch.planned.play) {
+            return;
+        }
+        if let Err(error) = self.batch.read_files(&self.run, &self.host, vars_files::Warns::Late) {
+            self.run.warn(Some(&self.host), error.to_string());
+            self.run.fail_otherwise();
         }
     }
 
@@ -182,9 +194,10 @@ impl HostRun {
             _ => false,
         };
         let variable = task.task.looped.as_ref().map(|looped| looping::variable(&looped.control));
+        let no_log = telling.no_log || outcome.is_secret();
         let mut result = if item.is_some() { outcome.registered(variable) } else { outcome.registered(None) };
         let mut shown = item.map(Value::to_json);
-        if telling.no_log {
+        if no_log {
             result = censored(&result);
             shown = shown.map(|_| Json::from("(censored due to no_log)"));
         } else if let Some(label) = &outcome.label {
@@ -201,7 +214,7 @@ impl HostRun {
             rescued: outcome.status == EventStatus::Failed && !ignored && self.rescues > 0,
             handler: task.handler,
             result,
-            diff: if telling.diff && !telling.no_log { outcome.diff.clone() } else { Vec::new() },
+            diff: if telling.diff && !no_log { outcome.diff.clone() } else { Vec::new() },
             duration_ms: outcome.duration_us / 1000,
         })));
     }
@@ -211,6 +224,7 @@ impl HostRun {
         for written in &task.task.notify {
             let topics = match self.run.engine.render(&written.value, scope, place) {
                 Ok(Value::List(items)) => items.iter().map(text).collect(),
+                Ok(value) if is_omit(&value) => continue,
                 Ok(value) => vec![text(&value)],
                 Err(error) => {
                     self.run.warn(Some(&self.host), format!("{}: notify: {error}", written.origin));

@@ -28,14 +28,14 @@ pub struct Apart {
 
 /// What `async:` and `poll:` say; `None` for an ordinary task, and in check mode, where nothing takes long.
 pub fn wanted(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<Apart>, String> {
-    let Some(limit) = &task.task.apart else { return Ok(None) };
-    let number = |written: &Written, name: &str| {
-        let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
+    let number = |keyword: &Option<Written>, name: &str| {
+        let found = flags::value(&walker.run.engine, keyword, scope, place)?;
+        let (Some(written), Some(value)) = (keyword, found) else { return Ok(None) };
         let number = text(&value).trim().parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
-        number.ok_or_else(|| format!("{}: {name} must be a number of seconds", written.origin))
+        number.map(Some).ok_or_else(|| format!("{}: {name} must be a number of seconds", written.origin))
     };
-    let limit = number(limit, "async")?;
-    let poll = task.task.poll.as_ref().map_or(Ok(POLL), |poll| number(poll, "poll"))?;
+    let Some(limit) = number(&task.task.apart, "async")? else { return Ok(None) };
+    let poll = number(&task.task.poll, "poll")?.unwrap_or(POLL);
     let check = flags::check(walker, task, scope, place)?;
     Ok((limit >= 1.0 && !check).then_some(Apart { limit: limit as u64, poll }))
 }

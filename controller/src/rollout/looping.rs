@@ -50,7 +50,7 @@ pub fn items(walker: &HostRun, looped: &Loop, scope: &Scope, place: &Place) -> R
     let value = engine.render(&looped.items.value, scope, place)?;
     let value = match looped.lookup.as_deref() {
         None => value,
-        Some(name) => engine.lookup(name, &terms(name, value), scope, place)?,
+        Some(name) => engine.lookup(name, &terms(value), scope, place)?,
     };
     match value {
         Value::List(items) => Ok(items.to_vec()),
@@ -63,9 +63,8 @@ pub fn items(walker: &HostRun, looped: &Loop, scope: &Scope, place: &Place) -> R
 }
 
 /// `with_NAME` gives its value to the lookup: a list as its terms, anything else as the only one.
-fn terms(name: &str, value: Value) -> Vec<Value> {
+fn terms(value: Value) -> Vec<Value> {
     match value {
-        Value::List(items) if name == "list" => vec![Value::List(items)],
         Value::List(items) => items.to_vec(),
         other => vec![other],
     }

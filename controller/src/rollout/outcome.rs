@@ -5,6 +5,9 @@ use crate::yaml::Value;
 use luthier_protocol::task::{DiffEntry, Status, TaskResult};
 use luthier_protocol::{Map, Value as Json};
 
+/// Set in a result that must not be shown though its task does not say so.
+pub const SECRET: &str = "_ansible_no_log";
+
 /// What became of one item.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -91,9 +94,15 @@ impl Outcome {
         matches!(self.status, EventStatus::Failed | EventStatus::Unreachable)
     }
 
+    /// Whether it must not be shown, whatever its task says.
+    pub fn is_secret(&self) -> bool {
+        self.result.get(SECRET) == Some(&Json::Bool(true))
+    }
+
     /// The result as `register` keeps it: with `changed`, `failed`, `skipped` and the item.
     pub fn registered(&self, variable: Option<&str>) -> Map {
         let mut map = self.result.clone();
+        map.shift_remove(SECRET);
         // A module may say `changed` of a failure; else the status tells.
         if !(self.is_failure() && map.contains_key("changed")) {
             map.insert("changed".into(), (self.status == EventStatus::Changed).into());
@@ -132,6 +141,9 @@ pub fn combine(items: &[Outcome], variable: &str) -> Outcome {
     };
     let mut result = Map::new();
     result.insert("results".into(), Json::Array(results));
+    if items.iter().any(Outcome::is_secret) {
+        result.insert(SECRET.into(), true.into());
+    }
     if items.is_empty() {
         result.insert("skipped_reason".into(), "No items in the list".into());
     }

@@ -4,7 +4,7 @@ use super::host::HostRun;
 use super::run::text;
 use crate::catalog;
 use crate::plan::PlannedTask;
-use crate::template::{OMIT, Place, Scope};
+use crate::template::{Place, Scope, is_omit};
 use crate::yaml::{Key, Value};
 use luthier_protocol::Map;
 
@@ -85,10 +85,6 @@ fn module_defaults(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &
         }
     }
     Ok(out)
-}
-
-fn is_omit(value: &Value) -> bool {
-    matches!(value, Value::Str(text) if &**text == OMIT)
 }
 
 /// Entries of mappings and lists that are the omit placeholder are left out.

@@ -62,7 +62,7 @@ pub struct Batch {
     roles: Mutex<Arc<Vec<Arc<Role>>>>,
     handlers: Mutex<Arc<Vec<Arc<PlannedTask>>>>,
     throttles: Mutex<HashMap<Position, Arc<tokio::sync::Semaphore>>>,
-    file_variables: HashMap<String, Arc<ValueMap>>,
+    file_variables: Mutex<HashMap<String, Arc<ValueMap>>>,
     magic: Mutex<Option<Arc<ValueMap>>>,
 }
 
@@ -142,7 +142,14 @@ impl Batch {
 
     /// What `vars_files` gives a host.
     pub fn file_variables(&self, host: &str) -> Arc<ValueMap> {
-        self.file_variables.get(host).cloned().unwrap_or_default()
+        guard(&self.file_variables).get(host).cloned().unwrap_or_default()
+    }
+
+    /// Read the `vars_files` of a host: before the play, and again where their names may hang on facts that came meanwhile.
+    pub fn read_files(&self, run: &Arc<Run>, host: &str, warns: vars_files::Warns) -> Result<(), Diagnostic> {
+        let variables = vars_files::read(run, &self.planned.play, &scope::host(run, host), warns)?;
+        guard(&self.file_variables).insert(host.to_owned(), Arc::new(variables));
+        Ok(())
     }
 
     /// Hosts of the play that are still at work.
@@ -372,7 +379,7 @@ fn batch(
     all: &[String],
 ) -> Result<Batch, Diagnostic> {
     let lockstep = (planned.play.strategy == Strategy::Linear).then(|| Lockstep::new(hosts.len()));
-    let mut batch = Batch {
+    let batch = Batch {
         planned: Arc::clone(planned),
         name: name.to_owned(),
         all_hosts: all.to_vec(),
@@ -394,15 +401,13 @@ fn batch(
         roles: Mutex::new(Arc::new(planned.play.known_roles.clone())),
         handlers: Mutex::new(Arc::new(planned.handlers.clone())),
         throttles: Mutex::default(),
-        file_variables: HashMap::new(),
+        file_variables: Mutex::default(),
         magic: Mutex::default(),
         hosts,
     };
     if !planned.play.vars_files.is_empty() {
         for host in &batch.hosts {
-            let scope = scope::host(run, host);
-            let variables = vars_files::read(run, &planned.play, &scope, true)?;
-            batch.file_variables.insert(host.clone(), Arc::new(variables));
+            batch.read_files(run, host, vars_files::Warns::Known)?;
         }
     }
     Ok(batch)

@@ -79,9 +79,9 @@ fn encrypt(run: &Run, value: &Value, scheme: &str, prompt: &Prompt, place: &Plac
     map.insert(Key::from("typed"), value.clone());
     map.insert(Key::from("scheme"), Value::from(scheme));
     map.insert(Key::from("salt"), prompt.salt.as_deref().map_or(Value::Null, Value::from));
+    map.insert(Key::from("salt_size"), prompt.salt_size.clone().unwrap_or(Value::Null));
     let mut scope = Scope::new();
     scope.push(Arc::new(map));
-    let call =
-        if prompt.salt.is_some() { "typed | password_hash(scheme, salt)" } else { "typed | password_hash(scheme)" };
+    let call = "typed | password_hash(scheme, salt, salt_size)";
     run.engine.expression(call, &scope, place).map_err(|error| format!("vars_prompt {}: {error}", prompt.name))
 }

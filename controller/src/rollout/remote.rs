@@ -10,7 +10,7 @@ use super::{flags, run::text};
 use crate::event::EventStatus;
 use crate::plan::PlannedTask;
 use crate::session::{ContentSource, Pending, Session, SessionError};
-use crate::template::{Place, Scope};
+use crate::template::{Place, Scope, is_omit};
 use crate::yaml::Value;
 use luthier_protocol::Map;
 use luthier_protocol::task::{Content, INLINE_CONTENT, Job, Revert, TaskRequest};
@@ -210,6 +210,7 @@ pub fn environment(
                 }
             }
             Value::Null => {}
+            omitted if is_omit(&omitted) => {}
             other => {
                 return Err(format!("{}: environment must be a mapping, found {}", written.origin, other.type_name()));
             }
@@ -220,8 +221,8 @@ pub fn environment(
 
 /// `timeout:` in milliseconds; 0 means none.
 pub fn deadline(walker: &HostRun, task: &PlannedTask, scope: &Scope, place: &Place) -> Result<Option<u64>, String> {
-    let Some(written) = &task.keywords.timeout else { return Ok(None) };
-    let value = walker.run.engine.render(&written.value, scope, place).map_err(|error| error.to_string())?;
+    let found = flags::value(&walker.run.engine, &task.keywords.timeout, scope, place)?;
+    let (Some(written), Some(value)) = (&task.keywords.timeout, found) else { return Ok(None) };
     let seconds: f64 =
         text(&value).trim().parse().map_err(|_| format!("{}: timeout must be a number of seconds", written.origin))?;
     Ok((seconds > 0.0).then_some((seconds * 1000.0) as u64))

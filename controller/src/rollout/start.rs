@@ -264,10 +264,7 @@ impl HostRun {
             ignore_errors: flag(self, &keywords.ignore_errors, &scope).unwrap_or(false),
             ignore_unreachable: flag(self, &keywords.ignore_unreachable, &scope).unwrap_or(false),
             fatal: flag(self, &keywords.any_errors_fatal, &scope).unwrap_or(false),
-            diff: match &keywords.diff {
-                Some(_) => flag(self, &keywords.diff, &scope).unwrap_or(self.run.options.diff),
-                None => self.run.options.diff,
-            },
+            diff: flags::known(self, &keywords.diff, &scope, place).ok().flatten().unwrap_or(self.run.options.diff),
             delegate: None,
         };
         if self.batch.announce(&self.position) {
@@ -417,7 +414,7 @@ impl HostRun {
                 return item;
             }
         }
-        if task.task.until.is_some() {
+        if super::until::repeats(&task.task) {
             self.repeat(task, place, started, &mut item).await;
             return item;
         }
@@ -437,13 +434,9 @@ impl HostRun {
             Ok(rendered) => rendered,
             Err(error) => return Progress::Done(Outcome::failed(error)),
         };
-        let delegate = match &task.keywords.delegate_to {
-            Some(written) => match self.run.engine.render(&written.value, scope, place) {
-                Ok(Value::Null) => None,
-                Ok(value) => Some(text(&value)),
-                Err(error) => return Progress::Done(Outcome::failed(error.to_string())),
-            },
-            None => None,
+        let delegate = match flags::value(&self.run.engine, &task.keywords.delegate_to, scope, place) {
+            Ok(found) => found.filter(|value| *value != Value::Null).map(|value| text(&value)),
+            Err(error) => return Progress::Done(Outcome::failed(error)),
         };
         started.delegate.clone_from(&delegate);
         let apart = match jobs::wanted(self, task, scope, place) {

@@ -22,6 +22,8 @@ pub struct EngineOptions {
     pub no_local: bool,
     /// Passwords for encrypted values (`!vault`).
     pub secrets: crate::vault::Secrets,
+    /// What the lookup `config` finds, under Ansible's names.
+    pub configured: ValueMap,
 }
 
 /// Renders templates. One for the process: it keeps what it has compiled.

@@ -5,6 +5,9 @@ use super::interpreter::Interpreter;
 use super::literal::Delimiters;
 use super::node::Program;
 use super::parse::Syntax;
+use super::scope::Scope;
+use crate::yaml::{Key, Value, ValueMap};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -96,6 +99,47 @@ impl FileOptions {
         }
         Ok(())
     }
+}
+
+/// What a template knows of its own file, which is called `name` where it is used. `ansible_managed` may be a variable of the
+/// playbook's own.
+pub fn about_file(scope: &Scope, path: &Path, name: &str, dest: Option<&str>) -> Scope {
+    let mut map = ValueMap::new();
+    let mut put = |name: &str, value: Value| {
+        map.insert(Key::from(name), value);
+    };
+    if scope.entry("ansible_managed").is_none() {
+        put("ansible_managed", Value::from("Ansible managed"));
+    }
+    put("template_path", Value::from(name));
+    put("template_name", Value::from(name));
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    put("template_fullpath", Value::from(full.display().to_string()));
+    put("template_destpath", dest.map_or(Value::Null, Value::from));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    put("template_host", Value::from(host.trim()));
+    let moment = |time: std::time::SystemTime| {
+        let time = jiff::Timestamp::try_from(time).unwrap_or_default().to_zoned(jiff::tz::TimeZone::system());
+        Value::from(time.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string())
+    };
+    put("template_run_date", moment(std::time::SystemTime::now()));
+    if let Ok(metadata) = std::fs::metadata(path) {
+        put("template_uid", Value::from(user_name(metadata.uid())));
+        if let Ok(time) = metadata.modified() {
+            put("template_mtime", moment(time));
+        }
+    }
+    scope.with(Arc::new(map))
+}
+
+/// The name of a user of the controller, or the number.
+fn user_name(uid: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let number = uid.to_string();
+    let mut rows = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    rows.find(|row| row.get(2) == Some(&number.as_str()))
+        .and_then(|row| row.first().map(|name| (*name).to_owned()))
+        .unwrap_or(number)
 }
 
 /// Takes a `#jinja2:` line off the text; gives the options it changes, the rest, and how many lines were taken.

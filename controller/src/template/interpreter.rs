@@ -64,6 +64,14 @@ impl<'e> Interpreter<'e> {
         }
     }
 
+    /// One with other variables, as deep and as far as this one is.
+    pub(super) fn beneath(&self, scope: &Scope) -> Self {
+        let inner = Self::new(self.engine, scope, self.place);
+        inner.depth.set(self.depth.get());
+        inner.steps.set(self.steps.get());
+        inner
+    }
+
     /// Goes one level deeper.
     pub(super) fn enter<T>(&self, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
         let depth = self.depth.get();

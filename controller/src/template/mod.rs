@@ -40,7 +40,7 @@ mod val;
 pub use check::global_names;
 pub use engine::{Engine, EngineOptions};
 pub use error::{TemplateError, TemplateErrorKind};
-pub use file::FileOptions;
+pub use file::{FileOptions, about_file};
 pub use references::References;
 pub use scope::{Entry, Lazy, Place, Scope};
 

@@ -3,7 +3,7 @@
 use crate::plan::PlannedTask;
 use crate::rollout::host::HostRun;
 use crate::rollout::memory::HostMemory;
-use crate::rollout::outcome::Outcome;
+use crate::rollout::outcome::{Outcome, SECRET};
 use crate::rollout::vars_files;
 use crate::template::{Place, Scope};
 use crate::yaml::{Key, Value, ValueMap};
@@ -53,7 +53,9 @@ pub fn include(walker: &HostRun, task: &PlannedTask, params: &Map, scope: &Scope
         Err(message) => return Outcome::failed(message.clone()).with("message", message),
     };
     let mut all = ValueMap::new();
+    let mut secret = false;
     for file in &files {
+        secret |= std::fs::read(file).is_ok_and(|bytes| bytes.starts_with(b"$ANSIBLE_VAULT;"));
         match vars_files::mapping(&walker.run, file) {
             Ok(map) => all.extend(map),
             Err(error) => return Outcome::failed(error.to_string()).with("message", error.to_string()),
@@ -73,9 +75,11 @@ pub fn include(walker: &HostRun, task: &PlannedTask, params: &Map, scope: &Scope
     }
     walker.memory.include(&all);
     let included: Vec<Json> = files.iter().map(|file| file.display().to_string().into()).collect();
-    Outcome::ok(Map::new())
+    let outcome = Outcome::ok(Map::new())
         .with("ansible_facts", Value::map(all).to_json())
-        .with("ansible_included_var_files", included)
+        .with("ansible_included_var_files", included);
+    // What somebody took the trouble to encrypt is not shown.
+    if secret { outcome.with(SECRET, true) } else { outcome }
 }
 
 /// Mappings are laid over each other key by key; anything else replaces.

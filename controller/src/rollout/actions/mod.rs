@@ -34,7 +34,7 @@ pub async fn run(
     let mut errand = Errand::new(walker, task, delegate, scope, place);
     match &*task.entry.spec.name {
         "debug" => debug::run(walker, &params, scope, place),
-        "assert" => asserting::run(walker, &params, scope, place),
+        "assert" => asserting::run(walker, task, &params, scope, place),
         "fail" => asserting::fail(&params),
         "set_fact" => match flags::truth(walker, &task.keywords.delegate_facts, scope, place) {
             Ok(true) => facts::set(&walker.run.memory(&errand.host), params),

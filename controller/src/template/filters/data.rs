@@ -1,13 +1,14 @@
 //! Filters to and from JSON, YAML, base64 and URLs.
 
-use super::table::{Filter, of, size, subject, text};
+use super::encoding;
+use super::table::{Filter, flag, of, size, subject, text};
 use crate::template::error::{Fault, Outcome};
 use crate::template::interpreter::Interpreter;
 use crate::template::serial::{JsonStyle, YamlStyle, from_json, from_yaml, to_json, to_yaml};
 use crate::template::val::{Args, Entries, Val};
 use crate::yaml::Key;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 pub(super) const FILTERS: &[(&str, Filter)] = &[
     ("to_json", of(|interpreter, value, args| json(interpreter, &value, args, JsonStyle::default()))),
@@ -147,14 +148,20 @@ fn read_yaml_all(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<
     }
 }
 
-fn b64encode(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
-    Ok(Val::from(STANDARD.encode(subject(interpreter, &value)?.as_bytes())))
+fn b64encode(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
+    let [encoding, urlsafe] = args.bind(["encoding", "urlsafe"])?;
+    let encoding = text(interpreter, encoding)?;
+    let bytes = encoding::encode(&subject(interpreter, &value)?, encoding.as_deref().unwrap_or("utf-8"))?;
+    Ok(Val::from(if flag(urlsafe, false)? { URL_SAFE.encode(bytes) } else { STANDARD.encode(bytes) }))
 }
 
-fn b64decode(interpreter: &Interpreter<'_>, value: Val, _: Args) -> Outcome<Val> {
+fn b64decode(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
+    let [encoding, urlsafe] = args.bind(["encoding", "urlsafe"])?;
+    let encoding = text(interpreter, encoding)?;
     let text: String = subject(interpreter, &value)?.chars().filter(|c| !c.is_whitespace()).collect();
-    let bytes = STANDARD.decode(text).map_err(|error| Fault::new(format!("invalid base64: {error}")))?;
-    Ok(Val::from(String::from_utf8(bytes).map_err(|_| Fault::new("decoded base64 is not UTF-8 text"))?))
+    let bytes = if flag(urlsafe, false)? { URL_SAFE.decode(text) } else { STANDARD.decode(text) };
+    let bytes = bytes.map_err(|error| Fault::new(format!("invalid base64: {error}")))?;
+    encoding::decode(bytes, encoding.as_deref().unwrap_or("utf-8")).map(Val::from)
 }
 
 /// Percent-encodes what a part of a query may not hold.

@@ -1,6 +1,7 @@
 //! Filters of hashes and names made of them.
 
-use super::table::{Filter, of, of_any, subject, text};
+use super::crypt;
+use super::table::{Filter, of, size, subject, text, whole};
 use crate::template::error::{Fault, Outcome};
 use crate::template::interpreter::Interpreter;
 use crate::template::val::{Args, Val};
@@ -15,7 +16,7 @@ pub(super) const FILTERS: &[(&str, Filter)] = &[
     ("sha1", of(|interpreter, value, _| digest(interpreter, &value, "sha1"))),
     ("checksum", of(|interpreter, value, _| digest(interpreter, &value, "sha1"))),
     ("to_uuid", of(to_uuid)),
-    ("password_hash", of_any(password_hash)),
+    ("password_hash", of(password_hash)),
 ];
 
 fn hex(bytes: &[u8]) -> String {
@@ -70,8 +71,17 @@ fn to_uuid(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val
     Ok(Val::from([part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")))
 }
 
-fn password_hash(_: &Interpreter<'_>, _: Val, _: Args) -> Outcome<Val> {
-    Err(Fault::new(
-        "password_hash is not supported: hash the password beforehand, for example with `openssl passwd -6`",
-    ))
+/// A password as `user` and `htpasswd` take it.
+fn password_hash(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
+    let [kind, salt, salt_size, rounds, ident] = args.bind(["hashtype", "salt", "salt_size", "rounds", "ident"])?;
+    let (kind, salt, ident) = (text(interpreter, kind)?, text(interpreter, salt)?, text(interpreter, ident)?);
+    let wish = crypt::Wish {
+        algorithm: kind.as_deref().unwrap_or("sha512"),
+        salt: salt.as_deref(),
+        salt_size: Some(size(salt_size, 0)?),
+        rounds: Some(u32::try_from(whole(rounds, 0)?.max(0)).unwrap_or(u32::MAX)),
+        ident: ident.as_deref(),
+    };
+    let secret = subject(interpreter, &value)?;
+    crypt::hash(secret.as_bytes(), &wish).map(Val::from).map_err(Fault::new)
 }

@@ -6,14 +6,14 @@ const SIZE: usize = 624;
 const SHIFT: usize = 397;
 
 /// The Mersenne Twister MT19937.
-pub(super) struct Mersenne {
+pub(in crate::template) struct Mersenne {
     words: Vec<u32>,
     at: usize,
 }
 
 impl Mersenne {
     /// Seeded with text, as Python 3 does: the text and its SHA-512 as one large number.
-    pub(super) fn of_text(text: &str) -> Self {
+    pub(in crate::template) fn of_text(text: &str) -> Self {
         let mut bytes = text.as_bytes().to_vec();
         bytes.extend(Sha512::digest(text.as_bytes()));
         let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
@@ -27,7 +27,7 @@ impl Mersenne {
     }
 
     /// Seeded with a whole number.
-    pub(super) fn of_int(seed: i128) -> Self {
+    pub(in crate::template) fn of_int(seed: i128) -> Self {
         let mut rest = seed.unsigned_abs();
         let mut key = Vec::new();
         while rest > 0 || key.is_empty() {
@@ -114,7 +114,7 @@ impl Mersenne {
     }
 
     /// A number below `limit`, which is not zero.
-    pub(super) fn below(&mut self, limit: u128) -> u128 {
+    pub(in crate::template) fn below(&mut self, limit: u128) -> u128 {
         let bits = 128 - limit.leading_zeros();
         loop {
             let number = self.bits(bits);

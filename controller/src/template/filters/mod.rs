@@ -1,8 +1,10 @@
 //! Filters: one file a group, one table a file.
 
 mod addresses;
+pub(super) mod crypt;
 mod data;
 mod dicts;
+mod encoding;
 mod hashes;
 mod lists;
 mod mersenne;
@@ -20,6 +22,7 @@ mod types;
 
 pub(super) use dicts::each_subelement;
 pub(super) use lists::{cross, rows_of};
+pub(super) use mersenne::Mersenne;
 pub(super) use paths::{glob, matches};
 pub(super) use random::below;
 pub(super) use table::{Filter, find, names};

@@ -17,7 +17,7 @@ pub(super) const FILTERS: &[(&str, Filter)] = &[
 
 fn unique(interpreter: &Interpreter<'_>, value: Val, args: Args) -> Outcome<Val> {
     let [case, attribute] = args.bind(["case_sensitive", "attribute"])?;
-    let case = flag(case.filter(|case| !matches!(case, Val::Null)), true)?;
+    let case = flag(case.filter(|case| !matches!(case, Val::Null)), false)?;
     let mut seen = Seen::default();
     let mut out = Vec::new();
     for item in interpreter.items(&value)? {

@@ -1,9 +1,11 @@
-//! Lookups of the controller's surroundings: `env`, and those that are refused.
+//! Lookups of the controller's surroundings: `env`, `config`, and `url`, which is refused.
 
 use super::call::{Call, Lookup};
 use crate::template::error::{Fault, Outcome};
 use crate::template::interpreter::Interpreter;
 use crate::template::val::Val;
+use crate::yaml::Key;
+use std::sync::Arc;
 
 pub(super) const LOOKUPS: &[(&str, Lookup)] = &[("env", env), ("config", config), ("url", url)];
 
@@ -24,8 +26,19 @@ fn env(interpreter: &Interpreter<'_>, mut call: Call) -> Outcome<Vec<Val>> {
     Ok(out)
 }
 
-fn config(_: &Interpreter<'_>, _: Call) -> Outcome<Vec<Val>> {
-    Err(Fault::new("Ansible's configuration does not exist here"))
+/// Ansible's names for what is configured here, too.
+fn config(interpreter: &Interpreter<'_>, mut call: Call) -> Outcome<Vec<Val>> {
+    let is_strict = call.text(interpreter, "on_missing")?.is_none_or(|word| &*word == "error");
+    let of_plugin = call.text(interpreter, "plugin_name")?.is_some();
+    let mut out = Vec::new();
+    for name in call.texts(interpreter)? {
+        match interpreter.engine.options.configured.get(&Key::Str(Arc::clone(&name))).filter(|_| !of_plugin) {
+            Some(value) => out.push(interpreter.value(value, &interpreter.home)?),
+            None if is_strict => return Err(Fault::new(format!("nothing here is configured as '{name}'"))),
+            None => {}
+        }
+    }
+    Ok(out)
 }
 
 fn url(_: &Interpreter<'_>, _: Call) -> Outcome<Vec<Val>> {

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Lookup};
 use crate::template::error::{Fault, Outcome};
-use crate::template::file::{FileOptions, split_header};
+use crate::template::file::{FileOptions, about_file, split_header};
 use crate::template::filters::glob;
 use crate::template::interpreter::{Interpreter, place_in};
 use crate::template::text;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(super) const LOOKUPS: &[(&str, Lookup)] = &[
     ("file", file),
-    ("unvault", file),
+    ("unvault", unvault),
     ("template", template),
     ("fileglob", fileglob),
     ("first_found", first_found),
@@ -37,10 +37,12 @@ pub(super) fn read(interpreter: &Interpreter<'_>, kind: &str, name: &str) -> Out
         .ok_or_else(|| Fault::new(format!("could not find or access '{name}' on the controller")))?;
     let bytes = std::fs::read(&path).map_err(|error| Fault::new(format!("cannot read {}: {error}", path.display())))?;
     let text = String::from_utf8(bytes).map_err(|_| Fault::new(format!("{} is not UTF-8 text", path.display())))?;
-    if text.starts_with("$ANSIBLE_VAULT;") {
-        return Err(Fault::new(format!("{} is encrypted by Ansible Vault, which lookups do not open", path.display())));
+    if !text.starts_with("$ANSIBLE_VAULT;") {
+        return Ok((path, text));
     }
-    Ok((path, text))
+    let plain = interpreter.engine.decrypted(&text);
+    let plain = plain.map_err(|fault| fault.prefixed(&path.display().to_string()))?;
+    Ok((path, plain.to_string()))
 }
 
 fn file(interpreter: &Interpreter<'_>, mut call: Call) -> Outcome<Vec<Val>> {
@@ -52,6 +54,12 @@ fn file(interpreter: &Interpreter<'_>, mut call: Call) -> Outcome<Vec<Val>> {
         out.push(Val::from(if right { text.trim_end() } else { text }));
     }
     Ok(out)
+}
+
+/// A file as it is, decrypted.
+fn unvault(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
+    let names = call.texts(interpreter)?;
+    names.iter().map(|name| read(interpreter, "files", name).map(|(_, text)| Val::from(text))).collect()
 }
 
 fn template(interpreter: &Interpreter<'_>, mut call: Call) -> Outcome<Vec<Val>> {
@@ -73,18 +81,18 @@ fn template(interpreter: &Interpreter<'_>, mut call: Call) -> Outcome<Vec<Val>> 
     for name in call.texts(interpreter)? {
         let (path, text) = read(interpreter, "templates", &name)?;
         let (options, body, skipped) = split_header(&text, &options)?;
-        let rendered = match &variables {
-            Some(more) => {
-                let mut layer = crate::yaml::ValueMap::new();
-                for (key, value) in interpreter.entries(more)? {
-                    layer.insert(key, interpreter.finish(&value)?);
-                }
-                let scope = interpreter.home.with(Arc::new(layer));
-                let inner = Interpreter::new(interpreter.engine, &scope, interpreter.place);
-                interpreter.enter(|| interpreter.engine.file_body(&inner, body, &options, &path))
+        let mut scope = about_file(&interpreter.home, &path, &name, None);
+        if let Some(more) = &variables {
+            let mut layer = crate::yaml::ValueMap::new();
+            for (key, value) in interpreter.entries(more)? {
+                layer.insert(key, interpreter.finish(&value)?);
             }
-            None => interpreter.enter(|| interpreter.engine.file_body(interpreter, body, &options, &path)),
-        };
+            scope.push(Arc::new(layer));
+        }
+        let rendered = interpreter.enter(|| {
+            let inner = interpreter.beneath(&scope);
+            interpreter.engine.file_body(&inner, body, &options, &path)
+        });
         out.push(Val::from(rendered.map_err(|fault| fault.resolve(|at| Some(place_in(&path, skipped, at))))?));
     }
     Ok(out)

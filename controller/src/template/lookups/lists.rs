@@ -123,7 +123,34 @@ fn subelements(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
             .unwrap_or(false),
         _ => false,
     };
-    each_subelement(interpreter, list, path, skip)
+    let steps: Vec<Key> = match path {
+        Val::Str(path) => path.split('.').map(Key::from).collect(),
+        path => interpreter.items(path)?.iter().map(Val::to_key).collect::<Outcome<_>>()?,
+    };
+    let mut out = Vec::new();
+    for pair in each_subelement(interpreter, list, path, skip)? {
+        let mut parts = interpreter.items(&pair)?;
+        if let Some(outer) = parts.first_mut() {
+            *outer = without(interpreter, outer, &steps)?;
+        }
+        out.push(Val::tuple(parts));
+    }
+    Ok(out)
+}
+
+/// A mapping without what a path leads to: as Ansible, the lookup takes the list out of the item it stands in.
+fn without(interpreter: &Interpreter<'_>, value: &Val, path: &[Key]) -> Outcome<Val> {
+    let [step, rest @ ..] = path else { return Ok(value.clone()) };
+    if !value.is_map() {
+        return Ok(value.clone());
+    }
+    let mut entries = interpreter.entries(value)?;
+    if rest.is_empty() {
+        entries.shift_remove(step);
+    } else if let Some(inner) = entries.get_mut(step) {
+        *inner = without(interpreter, inner, rest)?;
+    }
+    Ok(Val::map(entries))
 }
 
 fn random_choice(interpreter: &Interpreter<'_>, call: Call) -> Outcome<Vec<Val>> {
