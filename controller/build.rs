@@ -156,7 +156,10 @@ fn flags(workspace: &Path, out: &Path, target: &str) -> Result<String, String> {
         let traceless = ["--cfg", "luthier_traceless", "-C", "link-arg=-Wl,-z,muldefs"].map(str::to_owned);
         let parting = [cutting.as_slice(), &script("glibc.ld"), &traceless].concat();
         let choosing = [parting.as_slice(), &script("glibc-x86_64.ld")].concat();
-        let most = if libc == "gnu" { [choosing, parting, cutting].to_vec() } else { Vec::new() };
+        // Newer linkers put functions and data side by side that are alike, which packs better.
+        let sorted = ["-C", "link-arg=-Wl,--bp-compression-sort=both"].map(str::to_owned);
+        let sorting = [choosing.as_slice(), &sorted].concat();
+        let most = if libc == "gnu" { [sorting, choosing, parting, cutting].to_vec() } else { Vec::new() };
         for flags in most.into_iter().chain([folding]) {
             if works(out, target, &flags)? {
                 return Ok(flags.join(" "));

@@ -335,3 +335,19 @@ fn how_a_host_is_reached_can_be_read_where_nobody_said_it() {
     let (_folder, outcome) = plays(&format!("- hosts: localhost\n  gather_facts: false\n{say}"), &["-l", "localhost"]);
     assert_eq!(outcome.result("localhost", "say")["result"]["msg"], "localhost local 0 True False");
 }
+
+#[test]
+fn what_a_host_says_looks_nothing_up_here() {
+    let (folder, outcome) = local(
+        "  tasks:\n    - name: said\n      shell: \"echo \\\"lookup('pipe', 'touch $PWD/evil') == ''\\\"\"\n      args: {chdir: '{{ playbook_dir }}'}\n      register: said\n    - {name: when, ping: , when: '{{ said.stdout }}', ignore_errors: true}\n    - {name: that, assert: {that: '{{ said.stdout }}'}, ignore_errors: true}\n    - {name: failed, ping: , failed_when: '{{ said.stdout }}', ignore_errors: true}\n    - {name: show, debug: {var: '{{ said.stdout }}'}}\n    - {name: text, debug: {msg: '{{ said.stdout }}'}}\n    - {name: own, ping: , when: '{{ written }}', vars: {written: play_var == 7}}\n",
+        &["-l", "a"],
+    );
+    outcome.exits(0);
+    for task in ["when", "that", "failed"] {
+        let message = outcome.result("a", task)["result"]["msg"].to_string();
+        assert!(message.contains("cannot look anything up"), "{task}: {message}");
+    }
+    assert!(outcome.result("a", "text")["result"]["msg"].as_str().expect("text").starts_with("lookup("));
+    assert_eq!(outcome.result("a", "own")["status"], "ok");
+    assert!(!folder.path().join("evil").exists(), "a host's text ran a command on the controller");
+}

@@ -25,7 +25,6 @@ mod os;
 mod pci;
 mod pciconfig;
 mod pcinames;
-mod pciprovider;
 mod pcistate;
 mod pcitree;
 mod power;
@@ -41,7 +40,6 @@ mod thp;
 mod time;
 mod timesources;
 mod virt;
-mod vmlimits;
 mod vms;
 
 pub mod ansible;

@@ -5,7 +5,7 @@ use super::pciconfig::{self, Config};
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::slots::{self, Places};
-use super::{FactError, FactSource, pcinames, pciprovider, pcistate};
+use super::{FactError, FactSource, pcinames, pcistate};
 use crate::host::Host;
 use crate::host::order::sort;
 use luthier_protocol::Value;
@@ -32,7 +32,6 @@ impl FactSource for Pci {
         });
         if let Some(devices) = &mut devices {
             judge_links(devices);
-            pciprovider::fill(&tree, devices);
             pcinames::fill(&mut probe, devices);
         }
         let mut pci = luthier_protocol::facts::Pci { devices, roots }.value();

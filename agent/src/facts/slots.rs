@@ -4,10 +4,11 @@
 
 use super::cpuset::CpuSet;
 use super::firmware::{TABLES, Tables};
+use super::pci::rate;
 use super::pcitree::{self, Function, Tree};
 use super::probe::Probe;
 use super::smbios::{self, TableSlot};
-use super::{FactError, FactSource, pciprovider};
+use super::{FactError, FactSource};
 use crate::host::Host;
 use crate::host::order::sort;
 use luthier_protocol::Value;
@@ -33,10 +34,18 @@ impl FactSource for Slots {
             probe.note("slots", &format!("{TABLES}/DMI"), &reason);
         }
         for slot in &mut places.slots {
-            pciprovider::fill_slot(&mut probe, &tree, slot);
+            let port = slot.port.as_deref().and_then(|port| tree.find(port));
+            let fastest = port.and_then(|port| probe.quiet(&format!("{}/max_link_speed", port.folder)).and_then(rate));
+            slot.generation = fastest.and_then(generation);
         }
         places.slots.value()
     }
+}
+
+/// The generation of PCI Express that first had a rate, in GT/s.
+fn generation(rate: f64) -> Option<u32> {
+    let known = [(2.5, 1), (5.0, 2), (8.0, 3), (16.0, 4), (32.0, 5), (64.0, 6)];
+    known.iter().find(|(of, _)| (of - rate).abs() < 0.1).map(|(_, generation)| *generation)
 }
 
 /// The slots, and the names of devices on the board.

@@ -2,7 +2,7 @@
 //! when asked for, since a memory map of a large VM takes the kernel long to write.
 
 use super::probe::Probe;
-use super::{FactError, FactSource, vmlimits};
+use super::{FactError, FactSource};
 use crate::host::Host;
 use crate::host::order::sort_by;
 use crate::host::patience::{PATIENCE, answers};
@@ -56,7 +56,7 @@ impl FactSource for Vms {
             }
             vms.extend(vm(&mut probe, pid, name, nodes.ok()));
         }
-        vmlimits::with_limits(&mut probe, vms).value()
+        vms.value()
     }
 }
 
@@ -160,7 +160,6 @@ fn vm(probe: &mut Probe<'_>, pid: u32, name: String, nodes: Option<Vec<VmNode>>)
         locked_kib: kib("VmLck"),
         hugetlb_kib: kib("HugetlbPages"),
         nodes,
-        ..Vm::default()
     })
 }
 

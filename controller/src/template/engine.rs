@@ -198,6 +198,11 @@ impl Engine {
         if text.trim().is_empty() {
             return Err(Fault::new("empty condition"));
         }
+        if let Some(template) = template.filter(|_| looks_up(text)) {
+            // The text may be a host's: it must not read or run anything here.
+            let fault = Fault::new("a condition that comes out of a variable cannot look anything up");
+            return Err(fault.resolve(|_| place_of(template, None)));
+        }
         let work = || {
             let expr = self.compiled(text.trim())?;
             truth(&Run::new(interpreter, Rc::clone(&interpreter.home)).eval(&expr)?)
@@ -209,7 +214,7 @@ impl Engine {
         })
     }
 
-    /// The value of an expression; `{{ … }}` around it is accepted.
+    /// The value of an expression; `{{ … }}` around it is accepted. It must be one that the operator wrote.
     ///
     /// # Errors
     /// An expression that fails or cannot be parsed.
@@ -296,4 +301,10 @@ fn truth(value: &Val) -> Outcome<bool> {
         Val::Undefined(message) => Err(Fault::undefined(&**message)),
         other => Err(not_bool(other.type_name())),
     }
+}
+
+/// Whether an expression may call a lookup.
+fn looks_up(text: &str) -> bool {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.split(|letter| !is_name(letter)).any(|word| matches!(word, "lookup" | "query" | "q"))
 }

@@ -28,7 +28,7 @@ pub use memory::{
     PressureLines, Swap, SwapDevice, Thp, ThpSize,
 };
 pub use numa::{Node, NodeAccess, NodeHugePages, NodeKind, Numa};
-pub use pci::{AerTotals, Link, Locality, Pci, PciDevice, PciRoot, Provider, Slot, Socket};
+pub use pci::{AerTotals, Link, Locality, Pci, PciDevice, PciRoot, Slot, Socket};
 pub use reference::reference;
 pub use services::{Daemon, Irq, Irqs};
 pub use shape::Row;

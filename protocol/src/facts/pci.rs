@@ -73,9 +73,6 @@ shape! {
         /// Bridges from the root port down to its own port.
         ["list of addresses", "the device's path below `/sys/devices`"]
         path: Vec<String>,
-        /// What feeds it; `null` for what hangs off no port and is a part of the processor or chipset itself.
-        ["", "see `pci.devices[].provider`"]
-        provider: Option<Provider>,
         /// Group of devices that can only be given away together; `null` without an IOMMU.
         ["", "link `iommu_group`"]
         iommu_group: Option<u32>,
@@ -91,23 +88,6 @@ shape! {
         /// Physical function of a virtual one; `null` for others.
         ["address", "link `physfn`"]
         physical_function: Option<String>,
-    }
-
-    /// What the port above a device or slot is a part of.
-    pub struct Provider {
-        /// `cpu` or `chipset`; `null` when nothing tells.
-        ["", "what `source` names"]
-        kind: Option<String>,
-        /// Switches between the root port and it: they share what is above them among all that is below.
-        ["", "the bridges above it, two a switch"]
-        switches: u32,
-        /// What tells: `root port` (its maker and chip), `switch` (a chipset that hangs off a processor's port), `place` (the
-        /// number of its root port on its bus), or `none`.
-        ["", ""]
-        source: String,
-        /// `high` for a chip that is known, `medium` for a place, `none` when unknown.
-        ["", ""]
-        confidence: String,
     }
 
     /// Totals of Advanced Error Reporting.
@@ -212,9 +192,6 @@ shape! {
         /// Generation of PCI Express of its port; `null` when unknown.
         ["", "`max_link_speed` of `port`"]
         generation: Option<u32>,
-        /// Whether a processor or the chipset feeds it; `null` when its port is not known.
-        ["", "see `pci.devices[].provider`"]
-        provider: Option<Provider>,
         /// Processor that feeds it, counted from 0; `null` when nothing tells.
         ["", "see `slots[].socket`"]
         socket: Option<Socket>,

@@ -5,9 +5,9 @@ use super::{
     DefaultRoute, DiskPath, EntryPoint, FcHost, Firmware, FirmwareCache, HugePageMount, HugePageSize, HugePages, Idle,
     IdleState, Interface, Ipmi, Irq, Irqs, IscsiSession, Kernel, Kvm, Link, Locality, Memory, MemoryArray,
     MemoryBlocks, MemoryController, MemoryDevice, Net, Node, NodeAccess, NodeHugePages, Numa, NvmeController, Onboard,
-    Os, Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, Provider,
-    PtpClock, Rings, Row, Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Uncore,
-    Virt, Vm, VmNode, VmThread,
+    Os, Pci, PciDevice, PciRoot, Policy, Population, Power, Pressure, PressureLine, PressureLines, Processor, PtpClock,
+    Rings, Row, Slot, Smt, Socket, Swap, SwapDevice, System, Thp, ThpSize, Thread, Time, TimeSource, Uncore, Virt, Vm,
+    VmNode, VmThread,
 };
 use std::fmt::Write;
 
@@ -43,7 +43,6 @@ const SECTIONS: &[(&str, &[Row])] = &[
     ("pci.devices[].numa", Locality::ROWS),
     ("pci.devices[].link", Link::ROWS),
     ("pci.devices[].aer", AerTotals::ROWS),
-    ("pci.devices[].provider", Provider::ROWS),
     ("pci.roots[]", PciRoot::ROWS),
     ("slots[]", Slot::ROWS),
     ("slots[].socket", Socket::ROWS),

@@ -38,12 +38,6 @@ shape! {
         /// Where its memory lies; `null` where its map cannot be read (it is for root only).
         ["", "see `vms[].nodes[]`"]
         nodes: Option<Vec<VmNode>>,
-        /// Memory it may lock; -1 for as much as it likes.
-        ["KiB", "`/proc/PID/limits`: `Max locked memory`"]
-        memlock_kib: Option<i64>,
-        /// Threads of the kernel that carry packets for it, numbered in their order.
-        ["", "`/proc/PID/task`, before Linux 6.4 `/proc`: `vhost-PID`"]
-        vhosts: Option<Vec<VmThread>>,
     }
 
     /// A thread of a VM.
