@@ -1,5 +1,5 @@
 //! Files that plays bring along or make, and keywords that may be left out: what Ansible does with them.
-#![expect(clippy::expect_used, reason = "tests")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use luthier_tests::luthier::{Luthier, Outcome};
 use tempfile::TempDir;

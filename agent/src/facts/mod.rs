@@ -15,7 +15,7 @@ mod hugepages;
 mod irqs;
 mod kernel;
 mod ksm;
-mod manager;
+mod managedby;
 mod memory;
 mod memoryhealth;
 mod net;

@@ -1,7 +1,7 @@
 //! `virt`: what this machine runs under and what it can run.
 
 use super::probe::Probe;
-use super::{FactError, FactSource, cpuinfo, manager};
+use super::{FactError, FactSource, cpuinfo, managedby};
 use crate::host::Host;
 use luthier_protocol::Value;
 use luthier_protocol::facts::Fact;
@@ -56,7 +56,7 @@ impl FactSource for Virt {
                 module_parameters.insert(name.clone(), parameters);
             }
         }
-        let managed_by = manager::managed_by(&probe, &libvirt_sockets);
+        let managed_by = managedby::managed_by(&probe, &libvirt_sockets);
         let virt = luthier_protocol::facts::Virt {
             is_guest,
             hypervisor,
@@ -69,8 +69,8 @@ impl FactSource for Virt {
             module_parameters,
             iommus: host.list("/sys/class/iommu").unwrap_or_default(),
             managed_by,
-            ha: Some(manager::ha(&probe)),
-            quorate: manager::quorate(&mut probe),
+            ha: Some(managedby::ha(&probe)),
+            quorate: managedby::quorate(&mut probe),
         };
         virt.value()
     }

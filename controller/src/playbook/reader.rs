@@ -190,7 +190,7 @@ impl Reader {
     }
 
     fn block(&self, node: &Node, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Block {
-        let mut block = empty_block(node.origin.clone());
+        let mut block = Block::empty(node.origin.clone());
         let NodeData::Map(pairs) = &node.data else { return block };
         let mut notify = Vec::new();
         let around = reading.vars.len();
@@ -243,7 +243,7 @@ impl Reader {
         reading.vars.extend(task.keywords.vars.iter().cloned());
         let body = self.task_file(&path, role, Some(&name.origin), reading);
         reading.vars.truncate(around);
-        Some(Step::Block(Arc::new(Block { name: None, keywords: task.keywords, body, ..empty_block(task.origin) })))
+        Some(Step::Block(Arc::new(Block { name: None, keywords: task.keywords, body, ..Block::empty(task.origin) })))
     }
 
     fn import_role(&self, task: Task, file: &Path, role: Option<&Arc<Role>>, reading: &mut Reading) -> Option<Step> {
@@ -321,7 +321,7 @@ impl Reader {
         reading.roles.push(Arc::clone(&role));
         body.extend(self.role_files(&role, wanted, reading));
         let keywords = wanted.keywords.clone();
-        Some(Block { keywords, body, role: Some(role), ..empty_block(wanted.name.origin.clone()) })
+        Some(Block { keywords, body, role: Some(role), ..Block::empty(wanted.name.origin.clone()) })
     }
 
     /// The tasks of a role; its handlers go to `reading`.
@@ -329,7 +329,7 @@ impl Reader {
         if let Some(file) = role::file(&role.path, "handlers", &wanted.parts.handlers) {
             let handlers = self.task_file(&file, Some(role), Some(&wanted.name.origin), reading);
             let keywords = wanted.keywords.clone();
-            let block = Block { keywords, body: handlers, ..empty_block(wanted.name.origin.clone()) };
+            let block = Block { keywords, body: handlers, ..Block::empty(wanted.name.origin.clone()) };
             reading.handlers.push(Step::Block(Arc::new(block)));
         }
         let mut steps = Vec::new();
@@ -487,16 +487,4 @@ pub(super) fn named<'a>(pairs: &'a [(Node, Node)], name: &str) -> Option<&'a Nod
 fn is_block(node: &Node) -> bool {
     let NodeData::Map(pairs) = &node.data else { return false };
     pairs.iter().any(|(key, _)| matches!(key.to_value().as_str(), Some("block" | "rescue" | "always")))
-}
-
-fn empty_block(origin: Origin) -> Block {
-    Block {
-        name: None,
-        origin,
-        keywords: Keywords::default(),
-        body: Vec::new(),
-        rescue: Vec::new(),
-        always: Vec::new(),
-        role: None,
-    }
 }

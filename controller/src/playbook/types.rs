@@ -131,6 +131,21 @@ pub struct Block {
     pub role: Option<Arc<Role>>,
 }
 
+impl Block {
+    /// One with nothing in it yet.
+    pub(super) fn empty(origin: Origin) -> Self {
+        Self {
+            name: None,
+            origin,
+            keywords: Keywords::default(),
+            body: Vec::new(),
+            rescue: Vec::new(),
+            always: Vec::new(),
+            role: None,
+        }
+    }
+}
+
 /// One task.
 #[derive(Debug, Clone)]
 pub struct Task {
