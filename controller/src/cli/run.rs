@@ -51,7 +51,7 @@ pub(super) fn run(mut args: RunArgs, globals: &Globals) -> Result<ExitCode, CliE
             || "tasks that include_tasks and include_role bring in cannot be named".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        return Err(CliError::usage(format!("no task is named `{wanted}`")).hint(&near));
+        globals.tell(&[Diagnostic::warning(None, format!("no task is named `{wanted}`")).help(near)]);
     }
     if fleet.inventory.hosts().is_empty() {
         globals.warn("no inventory with hosts was given: there is only localhost");
