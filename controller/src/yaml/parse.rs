@@ -27,7 +27,10 @@ pub fn parse_str(text: &str, file: &Arc<Path>) -> Result<Vec<Node>, Diagnostic> 
         let current = relaxed.as_deref().unwrap_or(text);
         match Builder::new(file, json).build(current) {
             Ok(documents) => return Ok(documents),
-            Err(Failure::Said(diagnostic)) => return Err(diagnostic),
+            Err(Failure::Said(mut diagnostic)) => {
+                diagnostic.origin = diagnostic.origin.map(|origin| within(origin, current));
+                return Err(diagnostic);
+            }
             // JSON writes some letters as two escapes, which YAML does not know.
             Err(Failure::Scan(_)) if json => return Ok(json::read(text, file)),
             Err(Failure::Scan(error)) => match relax::relax(current, &error) {
@@ -79,15 +82,19 @@ pub fn decode<'a>(bytes: &'a [u8], file: &Arc<Path>) -> Result<&'a str, Diagnost
     })
 }
 
+/// What is missing at the end of a text is missed behind its last letter, not on a line that is not there.
+fn within(origin: Origin, text: &str) -> Origin {
+    let last = text.lines().count().max(1);
+    if origin.line <= last {
+        return origin;
+    }
+    let column = text.lines().next_back().unwrap_or_default().chars().count() + 1;
+    Origin { line: last, column, ..origin }
+}
+
 fn explain(error: &ScanError, text: &str, file: &Arc<Path>) -> Diagnostic {
     let mark = error.marker();
-    let mut origin = Origin { file: file.clone(), line: mark.line().max(1), column: mark.col() + 1 };
-    let last = text.lines().count().max(1);
-    if origin.line > last {
-        // What is missing at the end of a file is missed behind its last letter.
-        origin.line = last;
-        origin.column = text.lines().next_back().unwrap_or_default().chars().count() + 1;
-    }
+    let origin = within(Origin { file: file.clone(), line: mark.line().max(1), column: mark.col() + 1 }, text);
     let line = text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
     let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
     if error.info().contains("tab") {

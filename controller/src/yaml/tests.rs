@@ -201,3 +201,12 @@ proptest::proptest! {
         let _ = split_arguments(&text, None);
     }
 }
+
+#[test]
+fn what_is_missing_at_the_end_is_missed_on_the_last_line() {
+    let file: std::sync::Arc<std::path::Path> = std::sync::Arc::from(std::path::Path::new("f"));
+    for (text, place) in [("[", "f:1:2"), ("{{<<", "f:1:5"), ("a: 1\nb: [", "f:2:5")] {
+        let error = parse_str(text, &file).unwrap_err();
+        assert_eq!(error.origin.unwrap().to_string(), place, "{text:?}");
+    }
+}
